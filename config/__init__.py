@@ -1,0 +1,1 @@
+"""The knobs, the starter content and every sentence a person can receive."""

@@ -1,0 +1,28 @@
+"""Logs: one event, one line. No message text, no address of a person in clear, no token."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+
+class _OneLine(logging.Formatter):
+    converter = time.gmtime
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)sZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).replace("\n", " | ")
+
+
+def configure(level: str) -> None:
+    """Send everything to standard error; the web server's access log stays off (it would hold tokens in URLs)."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for noisy in ("aiosqlite", "alembic", "httpx", "httpcore", "asyncio", "watchfiles"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,1 @@
+"""HTTP for people: the desk for cadres, the console for admins, the public pages."""

@@ -1,0 +1,1 @@
+"""What the service remembers: tables, every query, the only commit."""
