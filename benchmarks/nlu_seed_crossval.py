@@ -98,7 +98,7 @@ def main() -> None:
         groups["  strangers"] = [(text, OUT_OF_SCOPE_INTENT, engine.classify(text)) for text, _ in pairs]
     choices = [DEFAULT]
     if options.sweep:
-        choices += [Thresholds(floor=f, margin=m) for f in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55) for m in (0.1, 0.2, 0.3)]
+        choices += [Thresholds(floor=f, margin=m) for f in (0.4, 0.5, 0.6, 0.7, 0.8) for m in (0.1, 0.3, 0.5)]
     for thresholds in choices:
         print(thresholds)
         for name, chosen in groups.items():

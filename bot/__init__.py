@@ -1,0 +1,1 @@
+"""The process: channels in, deliveries out, timers, wiring."""

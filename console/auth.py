@@ -111,9 +111,9 @@ def refuse_other_sites(request: Request) -> None:
     """
     origin, came_from = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     if came_from is not None and came_from not in ("same-origin", "none"):
-        raise NotAllowedHere("ui_desk.other_site")
+        raise NotAllowedHere("error.cross_site")
     if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
-        raise NotAllowedHere("ui_desk.other_site")
+        raise NotAllowedHere("error.cross_site")
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -143,7 +143,7 @@ async def csrf_checked(request: Request, user: Someone) -> Posted:
     refuse_other_sites(request)
     fields = await read_form(request)
     if not hmac.compare_digest(fields.get("csrf", "").encode(), user.csrf.encode()):
-        raise NotAllowedHere("ui_desk.form_expired")
+        raise NotAllowedHere("error.csrf")
     return Posted(user, fields)
 
 
@@ -188,11 +188,22 @@ def drop_cookie(response: Response, name: str) -> None:
     response.delete_cookie(name, path="/", secure=True, httponly=True, samesite="lax")
 
 
+def sentence(request: Request, error: UserFacingError) -> str:
+    """A refusal in the reader's language; a field that it names is called as on the page."""
+    site, locale = site_of(request), locale_of(request)
+    values = dict(error.values)
+    field = f"ui_desk.field_{values.get('field')}"
+    if field in site.services.wording.keys():  # noqa: SIM118 - not a mapping
+        values["field"] = site.services.text(locale, field)
+    return site.services.text(locale, error.wording_key, **values)
+
+
 def _flash(request: Request) -> str:
     match = _FLASH.fullmatch(request.cookies.get(FLASH_COOKIE, ""))
     wording = site_of(request).services.wording
+    known = wording.keys()
     key = f"ui_desk.flash_{match[1]}" if match else ""
-    return wording.text(locale_of(request), key, number=match[2]) if match and key in wording.keys() else ""
+    return wording.text(locale_of(request), key, number=match[2]) if match and key in known else ""
 
 
 def language_links(request: Request) -> dict[str, str]:
@@ -204,9 +215,7 @@ def language_links(request: Request) -> dict[str, str]:
     }
 
 
-def desk_page(
-    request: Request, user: SignedIn | None, template: str, *, status: int = 200, **context: Any
-) -> Response:
+def desk_page(request: Request, user: SignedIn | None, template: str, *, status: int = 200, **context: Any) -> Response:
     """A page of the desk with its top bar."""
     site = site_of(request)
     flash = _flash(request)
@@ -231,7 +240,7 @@ def refused(
 ) -> Response:
     """A refusal as a page of the desk, or as problem+json for programs."""
     site, locale = site_of(request), locale_of(request)
-    detail = site.services.text(locale, error.wording_key, **error.values)
+    detail = sentence(request, error)
     status = error.http_status
     title = site.services.text(locale, f"http.title_{status}") if status in TITLED else str(status)
     if not wants_page(request):
@@ -256,7 +265,7 @@ async def _ask_to_sign_in(request: Request) -> Response:
             typed = (await read_form(request)).get("text", "")
         except UserFacingError:
             typed = ""
-    return refused(request, SignInRefused("ui_desk.sign_in_first"), typed=typed)
+    return refused(request, SignInRefused("error.sign_in_first"), typed=typed)
 
 
 # ── signing in ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -314,8 +323,8 @@ async def sign_in(request: Request) -> Response:
     login, wanted = fields.get("login", "").strip(), safe_next(fields.get("next", ""))
 
     def again(status: int, key: str, **values: object) -> Response:
-        sentence = site.services.text(locale, key, **values)
-        return _sign_in_page(request, status=status, login=login, refusal=sentence, wanted=wanted)
+        refusal = site.services.text(locale, key, **values)
+        return _sign_in_page(request, status=status, login=login, refusal=refusal, wanted=wanted)
 
     kept = request.cookies.get(SIGN_IN_COOKIE, "")
     if not kept:
@@ -323,16 +332,16 @@ async def sign_in(request: Request) -> Response:
         return again(400, "ui_desk.sign_in_no_cookie")
     if not hmac.compare_digest(kept.encode(), fields.get("csrf", "").encode()) or not _is_fresh(site, kept):
         return again(403, "ui_desk.sign_in_form_expired")
-    waits = [site.limits.sign_in.seconds_to_wait(key) for key in (("address", caller(request)), ("login", login.lower()))]
+    waits = [
+        site.limits.sign_in.seconds_to_wait(key) for key in (("address", caller(request)), ("login", login.lower()))
+    ]
     if max(waits) > 0:
         seconds = math.ceil(max(waits))
         page = again(429, "ui_desk.sign_in_wait", seconds=seconds)
         page.headers["Retry-After"] = str(seconds)
         return page
     try:
-        token, _ = await accounts.sign_in(
-            site.database, login, fields.get("password", ""), now=site.services.now()
-        )
+        token, _ = await accounts.sign_in(site.database, login, fields.get("password", ""), now=site.services.now())
     except SignInRefused as error:
         return again(error.http_status, error.wording_key)
     await _forget_session(site, request.cookies.get(COOKIE, ""))
@@ -366,17 +375,16 @@ async def password_form(request: Request, user: Someone) -> Response:
 @router.post("/console/password")
 async def change_password(request: Request, posted: Form) -> Response:
     """Every other browser of this user is signed out; this one gets a new session."""
-    site, locale = site_of(request), locale_of(request)
+    site = site_of(request)
     try:
         token = await _change_password(site, posted, now=site.services.now())
     except UserFacingError as error:
-        sentence = site.services.text(locale, error.wording_key, **error.values)
         return desk_page(
             request,
             posted.user,
             "desk_password.html",
             status=error.http_status,
-            refusal=sentence,
+            refusal=sentence(request, error),
             minimum=accounts.MIN_PASSWORD,
         )
     response = go_to(HOME, flash="password_changed")

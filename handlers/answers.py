@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from handlers import words
 from handlers.faq import FaqEntry
 from handlers.turn import Button, Turn
 from nlu.engine import RankedIntent
@@ -38,13 +39,14 @@ def give(turn: Turn, entry: FaqEntry, *, is_in_between: bool = False) -> None:
         turn.say_text(text)
         return
     turn.state.last_text, turn.state.last_topic = turn.text, entry.escalate_topic
-    turn.say_text(
-        text,
-        buttons=[
-            turn.button("button.helpful", f"/helpful:{entry.slug}"),
-            turn.button("button.unhelpful", f"/unhelpful:{entry.slug}"),
-        ],
-    )
+    buttons = [
+        turn.button("button.helpful", f"/helpful:{entry.slug}"),
+        turn.button("button.unhelpful", f"/unhelpful:{entry.slug}"),
+    ]
+    if not words.is_question(turn.text):
+        # Who tells what happened, rather than asks, may want somebody to act.
+        buttons.append(turn.button("button.person", "/help"))
+    turn.say_text(text, buttons=buttons)
 
 
 def localised(turn: Turn, text: str) -> str:
@@ -116,6 +118,7 @@ def feedback(turn: Turn, entry: FaqEntry, *, is_helpful: bool) -> None:
         )
     )
     if is_helpful:
+        turn.state.last_text, turn.state.last_topic = "", None
         turn.say("faq.useful")
         return
     turn.session.add(Miss(inbound_id=None, kind="not_helpful", nearest=[[f"faq/{entry.slug}", 1.0]], at=turn.now))

@@ -333,7 +333,7 @@ async def opened_by(session: AsyncSession, responder: Responder, ticket: Ticket,
 def transfer_targets(services: Services, ticket: Ticket) -> list[tuple[str, str, bool]]:
     """Units that may take this ticket: (code, name, handles itself), best fitting first."""
     found = []
-    for unit in services.tree.units:
+    for unit in services.tree:
         mode = services.tree.mode_for(unit.code, ticket.topic)
         if not unit.is_active or unit.code == ticket.unit_code or mode not in ("handle", "triage"):
             continue

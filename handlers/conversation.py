@@ -95,13 +95,16 @@ async def _open_ticket(turn: Turn, *, is_command: bool) -> None:
     """求助: with the question just asked, or with the words that asked for help when they say what it is about."""
     if turn.state.form is not None:
         form_dialogue.prompt(turn)
-    elif is_command:
-        await form_dialogue.start(turn, turn.state.last_text, topic=_topic_of_last(turn))
     else:
-        await form_dialogue.start(turn, turn.text if len(words.plain(turn.text)) >= DESCRIPTION_LENGTH else "")
+        await form_dialogue.start(turn, "" if is_command else turn.text)
 
 
-DESCRIPTION_LENGTH = 10
+async def _human(turn: Turn, *, is_command: bool) -> None:
+    """转人工: a person gets the words that the bot could not help with."""
+    if turn.state.form is not None:
+        form_dialogue.prompt(turn)
+    else:
+        await form_dialogue.start(turn, turn.state.last_text, topic=_topic_of_last(turn))
 
 
 def _topic_of_last(turn: Turn) -> str | None:
@@ -117,9 +120,10 @@ async def _report_fake(turn: Turn, *, is_command: bool) -> None:
 
 
 async def _fixed(turn: Turn, topic: str, key: str, is_command: bool) -> None:
-    text = "" if is_command or len(words.plain(turn.text)) < DESCRIPTION_LENGTH else turn.text
-    if not text:
+    text = "" if is_command else turn.text
+    if len(words.plain(text)) < form_dialogue.DESCRIPTION_LENGTH:
         turn.say(key)
+        turn.state.last_text = ""
     await form_dialogue.start(turn, text, topic=topic, is_topic_fixed=True)
 
 
@@ -220,7 +224,7 @@ def _not_yet(name: str) -> Callable[..., Awaitable[None]]:
 
 FUNCTIONS: dict[str, Callable[..., Awaitable[None]]] = {
     "open_ticket": _open_ticket,
-    "human_handoff": _open_ticket,
+    "human_handoff": _human,
     "ticket_status": _status,
     "add_to_ticket": _add,
     "withdraw_ticket": _withdraw,

@@ -15,7 +15,6 @@ from storage import tickets
 from storage.models import Ticket
 
 SAME_CASE = timedelta(hours=24)
-NO_TICKET = (None, "none")
 
 
 def _decide(turn: Turn, match: CrisisMatch) -> CrisisDecision | None:
@@ -38,13 +37,12 @@ async def respond_to_acute(turn: Turn, match: CrisisMatch) -> None:
     """Hotline text at once; a restricted ticket at the crisis desk, or one more message in the one that is open."""
     decision = _decide(turn, match)
     turn.say_text(turn.services.lexicon.hotline_text(match.top_category), is_essential=True)
-    topic = decision.actions.get("open_ticket") if decision else "mind.crisis"
-    if decision is None or topic in NO_TICKET:
+    if decision is None:
         return
-    if topic == "ask":
+    if decision.topic is not None:
+        await _reach_desk(turn, match.top_category, decision.topic, decision)
+    elif decision.actions.get("open_ticket") == "ask":
         turn.offer_on_last(turn.button("button.crisis_call", "/crisis"))
-        return
-    await _reach_desk(turn, match.top_category, str(topic), decision)
 
 
 async def _reach_desk(turn: Turn, category: str, topic: str, decision: CrisisDecision) -> None:
@@ -116,8 +114,7 @@ async def call_person(turn: Turn) -> None:
     decision = services.router.crisis_action({category: "high"}, request, today=today)
     if decision is None:
         return
-    topic = decision.actions.get("open_ticket")
-    await _reach_desk(turn, category, "mind.crisis" if topic in (None, "none", "ask") else str(topic), decision)
+    await _reach_desk(turn, category, decision.topic or "mind.crisis", decision)
 
 
 async def keep_for_desk(turn: Turn) -> bool:

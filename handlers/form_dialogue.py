@@ -21,6 +21,11 @@ TOPIC_FLOOR = 0.30
 TOPIC_MARGIN = 0.15
 """Rule R90 of the dispatch catalogue: a lead below .15 is a question, not a decision."""
 MIN_TEXT = 4
+DESCRIPTION_LENGTH = 10
+"""Characters from which a question asked before counts as a description by itself."""
+LAST_SHOWN = 16
+STORY_LENGTH = 12
+"""An answer to "where?" that is this long tells more than a place: it is kept in the description too."""
 MAX_CONTACT = 120
 SUMMARY_LENGTH = 120
 SIDE_QUESTION_CONFIDENCE = 0.6
@@ -28,11 +33,13 @@ REPEAT_WITHIN = timedelta(hours=24)
 
 
 async def start(turn: Turn, text: str = "", *, topic: str | None = None, is_topic_fixed: bool = False) -> None:
-    """Begin a form, with what was said already if there is something."""
+    """Begin a form; with a description, if there is one that is long enough to work with."""
     form = TicketForm(topic=topic, is_topic_fixed=is_topic_fixed)
     turn.state.expect(None)
-    if len(words.plain(text)) >= MIN_TEXT:
+    if len(words.plain(text)) >= DESCRIPTION_LENGTH:
         form = await _with_text(turn, form, text)
+    elif not is_topic_fixed:
+        form = TicketForm()
     turn.state.form = advance(form)
     prompt(turn)
 
@@ -94,7 +101,7 @@ def prompt(turn: Turn) -> None:
     common = _common_buttons(turn, form)
     match form.step:
         case Step.TEXT:
-            turn.say("ticket_open.ask_text", buttons=common)
+            turn.say("ticket_open.ask_text", buttons=[*_last_button(turn, form), *common])
         case Step.TOPIC:
             choices = [
                 {"title": turn.services.topics.name(code, turn.locale), "payload": f"/form:topic:{code}"}
@@ -113,6 +120,15 @@ def prompt(turn: Turn) -> None:
             turn.say("ticket_open.ask_contact", buttons=[turn.button("button.no_contact", "/form:skip"), *common])
         case Step.CONFIRM:
             _summary(turn, form, common)
+
+
+def _last_button(turn: Turn, form: TicketForm) -> list[Button]:
+    """Nobody explains twice: the question just asked can become the description."""
+    last = " ".join(turn.state.last_text.split())
+    if form.text or len(words.plain(last)) < MIN_TEXT:
+        return []
+    shown = last if len(last) <= LAST_SHOWN else f"{last[:LAST_SHOWN]}…"
+    return [turn.button("button.use_last", "/form:last", text=shown)]
 
 
 def _summary(turn: Turn, form: TicketForm, common: list[Button]) -> None:
@@ -148,6 +164,9 @@ async def press(turn: Turn, form: TicketForm, choice: str, argument: str) -> Non
             return
         case "back":
             turn.state.form = back(form)
+        case "last" if form.step is Step.TEXT and turn.state.last_text:
+            form = replace(form, topic=form.topic or turn.state.last_topic)
+            turn.state.form = advance(await _with_text(turn, form, turn.state.last_text))
         case "topic" if argument in turn.services.topics:
             turn.state.form = advance(replace(form, topic=argument, is_topic_settled=True))
         case "skip" if form.step is Step.PLACE:
@@ -231,6 +250,8 @@ async def _read_place(turn: Turn, form: TicketForm, text: str) -> None:
         if not words.is_skip(text):
             found = replace(found, place=" ".join(text.split())[:80])
         found = replace(found, is_place_settled=True)
+    if len(words.plain(text)) >= STORY_LENGTH:
+        found = replace(found, text=f"{found.text}\n{mask_numbers(text)[0]}")
     turn.state.form = advance(found)
     prompt(turn)
 

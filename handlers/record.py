@@ -28,7 +28,7 @@ def tell_desk(session: AsyncSession, services: Services, ticket: Ticket, *codes:
     """Ring the desks that may see this ticket, once committed. A restricted one rings its own unit only."""
     units = {ticket.unit_code, *codes}
     if ticket.sensitivity != tickets.RESTRICTED:
-        units |= {above.code for code in tuple(units) for above in services.tree.ancestors(code)}
+        units |= {above for code in tuple(units) for above in services.tree.ancestors(code)}
         units.add("")
     announce(session, f"ticket:{ticket.number}", *(f"desk:{code}" for code in units))
 

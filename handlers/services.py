@@ -34,6 +34,8 @@ class Services:
     router: Router
     secret: bytes
     now: Callable[[], datetime]
+    traditional: Callable[[str], str]
+    """Simplified to Traditional Chinese, for content that is written in Simplified only."""
 
     def text(self, locale: str, key: str, **values: object) -> str:
         """One sentence; a value may be a function of the locale (a time, a status)."""

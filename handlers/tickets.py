@@ -19,6 +19,7 @@ from routing.lifecycle import Outcome, TicketAction, TicketStatus, is_open, may
 from routing.requests import RoutingRequest, build_request
 from routing.rules import Assignment
 from routing.sla import citizen72_due
+from routing.topics import Topic
 from storage import ratings as ratings_store
 from storage import tickets
 from storage.models import Conversation, RoutingDecision, Ticket, Timer, Visibility
@@ -63,8 +64,16 @@ def routing_request(services: Services, form: TicketForm, *, channel: str) -> Ro
         user_choice=form.unit_choice,
         questions_asked=questions_asked(form),
     )
-    topic = services.topics.get(request.topic)
+    topic = topic_of(services, request.topic)
     return replace(request, urgency=topic.default_urgency, sensitivity=topic.sensitivity)
+
+
+def topic_of(services: Services, code: str | None) -> Topic:
+    """The topic by code; what is not in the tree (any more) is unclear."""
+    topic = services.topics.get(code or UNCLEAR) or services.topics.get(UNCLEAR)
+    if topic is None:
+        raise RuntimeError(f"the topics lack {UNCLEAR}")
+    return topic
 
 
 def assign(services: Services, request: RoutingRequest, *, due_at: datetime) -> Assignment:
@@ -82,8 +91,9 @@ def assign(services: Services, request: RoutingRequest, *, due_at: datetime) -> 
 
 def number_prefix(services: Services, unit_code: str, at: datetime) -> str:
     """Letters of the province (GD, SN, …; QS above the provinces) and the local date, yymmdd."""
-    line = (services.tree.get(unit_code), *services.tree.ancestors(unit_code))
-    province = next((unit for unit in line if unit.kind == "province"), None)
+    unit = services.tree.get(unit_code)
+    area = unit.area_code[:2] if unit is not None else ""
+    province = next((one for one in services.tree if one.kind == "province" and one.area_code[:2] == area), None)
     letters = province.code.upper()[:3] if province is not None and province.code.isalpha() else "QS"
     return f"{letters}{services.local(at):%y%m%d}"
 
@@ -103,7 +113,7 @@ async def open_ticket(
     request = routing_request(services, form, channel=channel)
     assignment = None if crisis else assign(services, request, due_at=due_at)
     unit_code, reason = _target(assignment, crisis)
-    topic = services.topics.get(form.topic or UNCLEAR)
+    topic = topic_of(services, form.topic)
     number = await tickets.next_number(session, number_prefix(services, unit_code, at))
     code = new_access_code()
     text, _ = mask_numbers(form.text)
@@ -315,6 +325,8 @@ async def change_unit(
         raise TicketMovedOn("error.ticket_unit_fixed", ticket_no=ticket.number)
     form = form_of(ticket)
     request = routing_request(services, replace(form, unit_choice=wanted), channel="change")
+    if wanted is not None and _only_sorts(services, wanted, ticket.topic):
+        wanted = None
     if wanted is not None:
         allowed, why_not = services.router.may_handle(wanted, ticket.topic)
         if not allowed:
@@ -362,6 +374,12 @@ async def change_unit(
         )
     tell_desk(session, services, ticket, old_unit)
     return target, assignment.reason
+
+
+def _only_sorts(services: Services, unit_code: str, topic: str) -> bool:
+    """A sorting desk that is asked for by name: the same as leaving it to the desk."""
+    unit = services.tree.get(unit_code)
+    return unit is not None and unit.is_triage_desk and services.tree.mode_for(unit_code, topic) != "handle"
 
 
 def form_of(ticket: Ticket) -> TicketForm:

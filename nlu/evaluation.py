@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -37,7 +37,10 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class OutOfScopeFigures:
-    """How well "1 − the best in-scope confidence" separates ``out_of_scope`` from the rest.
+    """How well "1 − the sum of the in-scope confidences" separates ``out_of_scope`` from the rest.
+
+    The sum, not the best: two close FAQ entries share the confidence of a clear question (seed content: AUROC .950
+    against .934).
 
     ``recall_at_5_percent_false_alarms``: share of out-of-scope sentences caught when at most 5 % of the in-scope ones
     are taken for out of scope.
@@ -139,8 +142,8 @@ def _out_of_scope(answers: Sequence[tuple[str, str, NluResult]]) -> OutOfScopeFi
 
 
 def _strangeness(result: NluResult) -> float:
-    known: Callable[[str], bool] = lambda name: name not in (OUT_OF_SCOPE_INTENT, FALLBACK_INTENT)  # noqa: E731
-    return 1.0 - max((ranked.confidence for ranked in result.ranking if known(ranked.name)), default=0.0)
+    strange = (OUT_OF_SCOPE_INTENT, FALLBACK_INTENT)
+    return 1.0 - sum(ranked.confidence for ranked in result.ranking if ranked.name not in strange)
 
 
 def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:

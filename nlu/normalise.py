@@ -22,6 +22,9 @@ _PIECE = 256
 # Invisible although Unicode calls them letters (Hangul fillers, Braille blank is a symbol already).
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u17b4\u17b5")
 
+# What OpenCC leaves: pronouns that Simplified does not distinguish, Hong Kong's 衞.
+_VARIANTS = str.maketrans("妳牠祂衞", "你它他卫")
+
 # WeChat writes its own emoticons as bracketed words. Only these names: "[团员]" is somebody's emphasis, not a picture.
 _EMOTICON_NAMES = (
     "微笑 撇嘴 色 发呆 得意 流泪 害羞 闭嘴 睡 大哭 尴尬 发怒 调皮 呲牙 惊讶 难过 囧 抓狂 吐 偷笑 愉快 白眼 傲慢 "
@@ -57,19 +60,21 @@ def compact(text: str) -> str:
 
 
 def _fold(text: str) -> str:
-    # OpenCC speaks UTF-8, which has no lone surrogates; they carry no meaning and go first.
-    clean = text.encode("utf-8", "ignore").decode("utf-8")
+    # OpenCC speaks UTF-8 in C: it has no lone surrogates and drops everything after a NUL. Both go first.
+    clean = text.encode("utf-8", "ignore").decode("utf-8").replace("\x00", "")
     if clean.isascii():
         return clean.lower()
     wide = "".join(
         unicodedata.normalize("NFKC", clean[start : start + _PIECE]) for start in range(0, len(clean), _PIECE)
     )
-    return str(_traditional_to_simplified().convert(wide)).lower()
+    simplified: str = _traditional_to_simplified().convert(wide)
+    return simplified.lower().translate(_VARIANTS).replace("甚么", "什么")
 
 
 @functools.cache
 def _traditional_to_simplified() -> opencc.OpenCC:
-    return opencc.OpenCC("t2s")
+    # Not t2s, which leaves Taiwan's 著火 alone: that must be 着火 before the crisis lexicon reads it.
+    return opencc.OpenCC("tw2s")
 
 
 # The cache holds every character of everyday Chinese and stays bounded whatever is sent.

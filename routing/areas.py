@@ -233,14 +233,15 @@ class PlaceFinder:
         self, text: str, mentions: Sequence[Mention[Place | None]], *, is_answer: bool, near: Place | None
     ) -> Place | None:
         ranked: list[tuple[tuple[int, int, int, int], Place]] = []
+        unsure = self._bare | {"古镇"}
+        context = {near, *(mention.value for mention in mentions if mention.name not in unsure)}
         for mention in mentions:
             place = mention.value
             before, after = text[: mention.start], text[mention.end :]
             if place is None or (before.endswith(_NEGATED) and not before.endswith("是不是")):
                 continue
-            if mention.name == "古镇" or mention.name in self._bare:
-                context = [other.value for other in mentions if other is not mention and other.name not in self._bare]
-                is_near = any(other and _is_inside(place, other) for other in (*context, near))
+            if mention.name in unsure:
+                is_near = any(other is not None and _is_inside(place, other) for other in context)
                 if not _stands_alone(mention, before, after, is_near=is_near, is_answer=is_answer):
                     continue
             is_origin = before.endswith(_ORIGIN_BEFORE) or after.startswith(_ORIGIN_AFTER)

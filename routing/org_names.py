@@ -131,8 +131,8 @@ def _tail_pattern(tail: str) -> re.Pattern[str]:
 # ── organisations that are in no tree ─────────────────────────────────────────────────────────────────────────────
 _KINDS_OF_ORG = (
     "有限责任公司 股份有限公司 有限公司 分公司 公司 集团 工厂 厂 作坊 职业学校 技工学校 小学 中学 高中 初中 学校 职校 "
-    "中职 技校 幼儿园 医院 酒店 宾馆 餐厅 饭店 奶茶店 超市 门店 专卖店 美容院 理发店 网吧 工地 工作室 事务所 培训机构 中介 "
-    "物流园 快递站 站点 律所"
+    "中职 技校 幼儿园 医院 酒店 宾馆 餐厅 饭店 奶茶店 超市 门店 专卖店 美容院 理发店 网吧 工地 工作室 事务所 "
+    "培训机构 中介 物流园 快递站 站点 律所"
 ).split()
 _ORG_END = re.compile("|".join([*sorted(_KINDS_OF_ORG, key=len, reverse=True), "大学(?!习|生)", "学院"]))
 # Where the phrase cannot reach further to the left.

@@ -148,7 +148,9 @@ def age_group(text: str) -> str:
     own: list[int] = []
     others: list[int] = []
     for found in _AGE.finditer(text):
-        is_other = _RELATIVE_BEFORE.search(text[: found.start()]) or _RELATIVE_AFTER.match(text, found.end())
+        is_other = _RELATIVE_BEFORE.search(text, max(0, found.start() - 8), found.start()) or _RELATIVE_AFTER.match(
+            text, found.end()
+        )
         (others if is_other else own).append(_number(found.group(1)))
     if own:
         return "adult" if max(own) >= 18 else "minor"

@@ -10,7 +10,7 @@ from routing.requests import RoutingRequest
 from routing.rulebook import Resolver, RuleBook
 
 
-class Outcome(Enum):
+class NoUnit(Enum):
     """What a resolver may say instead of a unit."""
 
     ASK = "ask"
@@ -21,16 +21,16 @@ class Resolvers:
     def __init__(self, tree: OrgTree, rulebook: RuleBook) -> None:
         self._tree, self._rulebook = tree, rulebook
 
-    def resolve(self, spec: Resolver, request: RoutingRequest) -> str | Outcome | None:
+    def resolve(self, spec: Resolver, request: RoutingRequest) -> str | NoUnit | None:
         """The unit; ASK; CONTINUE with the next rule; or None when nobody was found and there is no fallback."""
         if spec.type == "ask_user":
-            return Outcome.ASK
+            return NoUnit.ASK
         unit = self.direct(spec, request)
         if unit is not None:
             return unit
         match spec.fallback:
             case "continue":
-                return Outcome.CONTINUE
+                return NoUnit.CONTINUE
             case "triage_desk":
                 return self.triage_desk(request)
             case "area_owner":
@@ -64,7 +64,7 @@ class Resolvers:
         modes: Collection[str] = ("handle",),
         exclude: Collection[str] = (),
     ) -> str | None:
-        """The unit of these kinds that covers the place most closely; then in the order of ``kinds``, then the file's."""
+        """The unit of these kinds that covers the place most closely; then by order of ``kinds``, then of the file."""
         best: tuple[tuple[int, int], str] | None = None
         for unit, level in self._tree.covering(request.area, request.locality):
             if unit.kind not in kinds or unit.code in exclude:

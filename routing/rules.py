@@ -18,7 +18,7 @@ from routing.org_names import spoken
 from routing.org_units import OrgTree, OrgUnit
 from routing.reasons import fill, hotline_for_crisis, hotline_for_topic
 from routing.requests import RoutingRequest
-from routing.resolvers import Outcome, Resolvers, excluded
+from routing.resolvers import NoUnit, Resolvers, excluded
 from routing.rulebook import CrisisRule, Resolver, Rule, RuleBook
 from routing.topics import TopicTree, is_under
 
@@ -196,7 +196,7 @@ class Router:
                 continue
             spec = rule.resolve
             found = self._resolvers.resolve(spec, request)
-            if found is Outcome.ASK:
+            if found is NoUnit.ASK:
                 if request.questions_asked < self.rulebook.max_questions:
                     return rule
                 return self._unanswered(rule, request, today=today, barred=barred)

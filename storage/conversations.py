@@ -12,6 +12,7 @@ from sqlalchemy.orm import contains_eager
 
 from storage.locks import is_postgresql, lock_in_transaction
 from storage.models import Address, Conversation, InboundMessage, OutboxMessage, Person
+from storage.session import announce
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ async def find_or_open(
     conversation.address = address
     session.add(conversation)
     await session.flush()
+    announce(session, f"address:{channel}:{account}:{peer}")
     return conversation
 
 
@@ -69,6 +71,16 @@ async def lock(session: AsyncSession, conversation_id: int) -> Conversation:
         .options(contains_eager(Conversation.address))
         .where(Conversation.id == conversation_id)
         .execution_options(populate_existing=True)
+    )
+    return (await session.execute(statement)).scalar_one()
+
+
+async def channel_of(session: AsyncSession, conversation_id: int) -> str:
+    """The kind of channel that the person writes through."""
+    statement = (
+        select(Address.channel)
+        .join(Conversation, Conversation.address_id == Address.id)
+        .where(Conversation.id == conversation_id)
     )
     return (await session.execute(statement)).scalar_one()
 

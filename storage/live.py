@@ -65,10 +65,15 @@ class Hub:
         try:
             yield subscription
         finally:
-            for topic in topics:
+            for topic in subscription.topics:
                 self._listeners[topic].discard(subscription)
                 if not self._listeners[topic]:
                     del self._listeners[topic]
+
+    def also(self, subscription: Subscription, topic: str) -> None:
+        """Let a running subscription hear one more topic."""
+        subscription.topics |= {topic}
+        self._listeners[topic].add(subscription)
 
     def publish(self, topics: Iterable[str]) -> None:
         """Ring every listener of these topics here at once, and elsewhere soon."""

@@ -90,6 +90,16 @@ async def take_waiting(
     return sorted(waiting.scalars(), key=lambda message: message.seq)
 
 
+async def has_due(session: AsyncSession, *, now: datetime) -> bool:
+    """Whether a claim could find anything (asked before the writer is bothered)."""
+    found = await session.execute(
+        select(OutboxMessage.id)
+        .where(OutboxMessage.status == OutboxStatus.PENDING, OutboxMessage.next_attempt_at <= now)
+        .limit(1)
+    )
+    return found.first() is not None
+
+
 async def claim(session: AsyncSession, *, now: datetime, limit: int = 50) -> list[Claim]:
     """Lease the oldest unsent message of up to ``limit`` conversations (order within a conversation is kept)."""
     earlier = aliased(OutboxMessage)

@@ -25,6 +25,8 @@ class UnitFigures:
     solved_points: float
     satisfaction_sum: int
     satisfaction_count: int
+    overdue: int = 0
+    """Not answered though the 72 hours are over."""
 
 
 async def current(session: AsyncSession, ticket_id: int, cycle: int) -> Rating | None:
@@ -60,6 +62,7 @@ async def per_unit(session: AsyncSession, unit_path: str | None) -> list[UnitFig
             func.count().label("received"),
             func.count(Ticket.first_reply_at).label("answered"),
             func.sum(case((Ticket.first_reply_at <= Ticket.due_at, 1), else_=0)).label("on_time"),
+            func.count(case((Ticket.first_reply_at.is_(None), Ticket.breached_at))).label("overdue"),
         )
         .group_by(Ticket.unit_code)
         .subquery()
@@ -96,6 +99,7 @@ async def per_unit(session: AsyncSession, unit_path: str | None) -> list[UnitFig
             solved_points=float(row.points or 0),
             satisfaction_sum=int(row.total or 0),
             satisfaction_count=row.scored or 0,
+            overdue=row.overdue or 0,
         )
         for row in await session.execute(statement)
     ]

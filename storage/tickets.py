@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -146,6 +146,29 @@ async def count(session: AsyncSession, scope: Scope, filters: Filters, *, now: d
             .where(_matching(scope, filters, now))
         )
     ).scalar_one()
+
+
+@dataclass(frozen=True, slots=True)
+class ViewCounts:
+    """How many tickets each view of the desk list holds, and when one of them last changed."""
+
+    views: dict[str, int]
+    updated_at: datetime | None
+
+
+async def view_counts(session: AsyncSession, scope: Scope, filters: Filters, *, now: datetime) -> ViewCounts:
+    """All views in one pass over the scope; ``filters.view`` does not matter."""
+    views = ("open", "mine", "late", "answered", "closed", "all")
+    columns = [func.count(case((_view(replace(filters, view=view), now), 1))).label(view) for view in views]
+    row = (
+        await session.execute(
+            select(*columns, func.max(Ticket.updated_at).label("updated_at"))
+            .select_from(Ticket)
+            .join(OrgUnitRow, OrgUnitRow.code == Ticket.unit_code)
+            .where(_matching(scope, replace(filters, view="all"), now))
+        )
+    ).one()
+    return ViewCounts({view: getattr(row, view) for view in views}, row.updated_at)
 
 
 async def of_person(session: AsyncSession, person_id: int, *, limit: int = 20) -> Sequence[Ticket]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import OrgUnitRow, User, UserSession
@@ -23,6 +23,16 @@ async def all_users(session: AsyncSession) -> Sequence[tuple[User, str | None]]:
         .order_by(User.role, User.login)
     )
     return [(user, name) for user, name in rows]
+
+
+async def active_per_unit(session: AsyncSession) -> dict[str, int]:
+    """How many people can sign in for each unit; a unit without any is missing."""
+    rows = await session.execute(
+        select(User.unit_code, func.count())
+        .where(User.is_active, User.unit_code.is_not(None))
+        .group_by(User.unit_code)
+    )
+    return {code: number for code, number in rows if code is not None}
 
 
 async def names(session: AsyncSession, ids: set[int]) -> dict[int, str]:

@@ -233,6 +233,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_messages")),
     )
     op.create_index("ix_outbox_messages_conversation_seq", "outbox_messages", ["conversation_id", "seq"])
+    op.create_index("ix_outbox_messages_conversation_status", "outbox_messages", ["conversation_id", "status"])
     op.create_index("ix_outbox_messages_inbound_id", "outbox_messages", ["inbound_id"])
     op.create_index("ix_outbox_messages_status_due", "outbox_messages", ["status", "next_attempt_at"])
     op.create_index("ix_outbox_messages_ticket_id", "outbox_messages", ["ticket_id"])

@@ -16,7 +16,7 @@ from nlu.local.features import FeatureSpace
 
 FORMAT = "qingsheng-local-nlu"
 FORMAT_VERSION = 1
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Raise with every change to normalisation, features or training: cached models of other versions are not used."""
 
 _ARRAYS = ("weights", "intercept", "feature_weights", "feature_blocks")

@@ -52,6 +52,7 @@ class OutboxMessage(Base):
         Index("ix_outbox_messages_conversation_seq", "conversation_id", "seq"),
         Index("ix_outbox_messages_status_due", "status", "next_attempt_at"),
         Index("ix_outbox_messages_inbound_id", "inbound_id"),
+        Index("ix_outbox_messages_conversation_status", "conversation_id", "status"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
