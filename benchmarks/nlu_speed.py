@@ -2,7 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/nlu_speed.py
 
-One core of a two-core virtual machine, 2026-11-23: training 6 s, loading 0.1 s, see the output for the rest.
+One core of a two-core virtual machine, 2026-11-23, 3,917 examples: train 4.6 s, load 27 ms, 57 MB resident (39 before);
+30 characters: classify 0.15 ms, scan 0.07 ms; 100,000 characters: classify 1.5 ms (reads 1,000), scan 53 ms.
 """
 
 from __future__ import annotations

@@ -227,6 +227,7 @@ def desk_page(request: Request, user: SignedIn | None, template: str, *, status:
         my_unit=site.services.unit_name(user.responder.unit_code) if user else "",
         csrf=user.csrf if user else "",
         flash=flash,
+        now=site.services.now(),
         language_links=language_links(request),
         **context,
     )

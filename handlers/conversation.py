@@ -277,9 +277,15 @@ def _pressed(turn: Turn) -> str | None:
         return None
     said = words.plain(text)
     newest = offers[-1]
-    for button in newest:
-        if said and said == words.plain(button["title"]):
-            return button["payload"]
+    for offer in reversed(offers):
+        for button in offer:
+            is_current = offer is newest or not button["payload"].startswith("/form:")
+            if said and is_current and said == words.plain(button["title"]):
+                return button["payload"]
+    verdict = words.verdict(text)
+    if verdict is not None:
+        solved = (button["payload"] for offer in reversed(offers) for button in offer)
+        return next((one for one in solved if one.startswith("/solved:") and one.endswith(f":{verdict}")), None)
     if said.isascii() and said.isdigit() and 1 <= int(said[:3]) <= len(newest) and len(said) <= 2:
         return newest[int(said) - 1]["payload"]
     return None

@@ -66,6 +66,19 @@ _QUESTION = re.compile(r"[?？]|吗|嘛|呢|怎么|怎样|如何|什么|啥|多�
 _CONTACT = re.compile(r"\d{5,}|@|微信|qq|电话|手机|邮箱|wx|vx|v信|wechat|[a-z][a-z0-9_-]{5,}")
 
 
+_VERDICTS = {
+    "yes": frozenset("解决 解决了 已解决 已经解决 已经解决了 都解决了 问题解决了 搞定了 solved".split()),
+    "partly": frozenset("部分 部分解决 解决了一部分 部分解决了 解决一部分 partly".split()),
+    "no": frozenset("没解决 没有解决 未解决 还没解决 没搞定 notsolved".split()),
+}
+
+
+def verdict(text: str) -> str | None:
+    """yes, partly or no, when the text says whether something is solved."""
+    words = plain(text)
+    return next((answer for answer, said in _VERDICTS.items() if words in said), None)
+
+
 def plain(text: str) -> str:
     """Half width, lower case, without spaces and punctuation, Simplified."""
     return compact(text)

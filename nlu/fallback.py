@@ -1,10 +1,11 @@
 """Whether to answer, to ask back, or to say "I don't know": a floor *and* a margin.
 
-A confidence alone cannot tell "probably this" from "one of two". The numbers were chosen by cross-validation on the seed
-content (122 intents, 3,917 examples; ``python benchmarks/nlu_seed_crossval.py --sweep``), aiming at nine right of ten
-confident answers: 61 % of the held-out questions are answered at once (90.5 % of them rightly), 29 % are asked back
-(the right one is among the offers in 81 %), 10 % are unknown. Of out-of-scope sentences 85 % are unknown and 4 % answered
-wrongly; with no out-of-scope examples learned, 58 % and 6 %.
+A confidence alone cannot tell "probably this" from "one of two". The numbers were chosen by cross-validation on the
+seed content (122 intents, 3,917 examples; ``python benchmarks/nlu_seed_crossval.py --sweep``), aiming at nine right of
+ten confident answers: 61 % of the held-out questions are answered at once (90.5 % of them rightly), 29 % are asked
+back (the right one is among the offers in 81 %), 10 % are unknown. Of out-of-scope sentences 85 % are unknown and 4 %
+answered wrongly; with no out-of-scope examples learned, 58 % and 6 %. Chosen and measured on the same folds: expect a
+little less.
 """
 
 from __future__ import annotations

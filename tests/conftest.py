@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from bot.app import Content
+from tests.house import House, open_house, settings_for
 from tests.servers import (
     PostgresServer,
     RedisServer,
@@ -121,3 +123,29 @@ def backend(request: pytest.FixtureRequest, database_url: str) -> Backend:
     if database_url.startswith("sqlite"):
         return Backend("sqlite", database_url, None)
     return Backend("postgresql", database_url, request.getfixturevalue("redis_client_url"))
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the trained models of this session are kept; the first test that needs them trains them."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def content() -> Content:
+    return Content.read()
+
+
+@pytest.fixture
+async def house(backend: Backend, content: Content, models: Path, tmp_path: Path) -> AsyncIterator[House]:
+    """The whole service, on SQLite without Redis and on PostgreSQL with Redis."""
+    settings = settings_for(tmp_path / "data", backend.database_url, backend.redis_url)
+    async with open_house(settings, content, models=models) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def small_house(sqlite_url: str, content: Content, models: Path, tmp_path: Path) -> AsyncIterator[House]:
+    """The whole service on SQLite, where the database does not matter."""
+    async with open_house(settings_for(tmp_path / "data", sqlite_url, None), content, models=models) as opened:
+        yield opened

@@ -2,8 +2,8 @@
 
 No segmenter: on short Chinese questions characters do as well (nlu.md: .906 against .907 with words) and have no
 dictionary to go stale. Each kind of n-gram is a block with its own length, so that a long sentence's many trigrams do
-not drown its characters. The square root of idf is a compromise: none at all was as good on the mean of three collections
-(seed .747, SMP2017 .920, 泰迪 .877 against .745, .922, .876), full idf worse (.743, .918, .871).
+not drown its characters. The square root of idf is a compromise: none at all was as good on the mean of three
+collections (seed .747, SMP2017 .920, 泰迪 .877 against .745, .922, .876), full idf worse (.743, .918, .871).
 
 Serving needs NumPy and a dict only: importing SciPy and scikit-learn costs 1 s and 80 MB.
 """
