@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import opencc
@@ -82,12 +83,22 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@cache
+def _converter() -> opencc.OpenCC:
+    # Loading its dictionaries takes a tenth of a second; most processes never need them.
+    return opencc.OpenCC("s2twp")
+
+
+def _to_traditional(text: str) -> str:
+    converted: str = _converter().convert(text)
+    return converted
+
+
 def build_services(
     settings: Settings, content: Content, *, now: Callable[[], datetime] = utc_now, wording: Wording | None = None
 ) -> Services:
     """Train or load the models and put the pure parts together."""
     models = settings.data_dir / "models"
-    converter = opencc.OpenCC("s2twp")
     return Services(
         wording=wording or Wording.load(),
         engine=train_or_load(content.intents, models, "intents"),
@@ -101,7 +112,7 @@ def build_services(
         router=Router(content.tree, content.topics, content.rulebook),
         secret=settings.secret(),
         now=now,
-        traditional=converter.convert,
+        traditional=_to_traditional,
     )
 
 

@@ -19,7 +19,7 @@ from handlers.accounts import SignedIn
 from handlers.errors import BadInput, NotFound, UserFacingError
 from handlers.services import Services
 from storage import misses, users
-from storage.models import Role
+from storage.models import Role, User
 
 USERS = "/console/users"
 PER_PAGE = 50
@@ -62,19 +62,26 @@ async def _users_page(
 ) -> Response:
     """``given`` is (login, new password), shown once and kept nowhere."""
     site = site_of(request)
+    search = request.query_params.get("q", "").strip()[:60]
     async with site.database.reading() as session:
-        everybody = await users.all_users(session)
+        everybody = [(row, unit) for row, unit in await users.all_users(session) if _fits(search, row, unit)]
     return desk_page(
         request,
         user,
         "admin_users.html",
         status=refusal.http_status if refusal else 200,
         everybody=everybody,
+        search=search,
         units=_active_units(site.services, user.responder),
         refusal=sentence(request, refusal) if refusal else "",
         typed=typed.fields if typed else {},
         given=given,
     )
+
+
+def _fits(search: str, user: User, unit: str | None) -> bool:
+    found_in = f"{user.login} {user.name} {unit or ''}".lower()
+    return all(word in found_in for word in search.lower().split())
 
 
 @router.get(USERS)

@@ -204,10 +204,12 @@ def _user_ids(ticket: Ticket, events: Sequence[TicketEvent]) -> set[int]:
     return {user_id for user_id in ids if user_id is not None}
 
 
-def _actor(services: Services, event: TicketEvent, names: Mapping[int, str], t: Words) -> str:
+def _actor(
+    services: Services, event: TicketEvent, names: Mapping[int, str], t: Words, *, with_unit: bool = True
+) -> str:
     if event.actor == "cadre":
         name = names.get(event.user_id, "") if event.user_id else ""
-        unit = services.unit_name(event.unit_code)
+        unit = services.unit_name(event.unit_code) if with_unit or not name else ""
         return f"{unit} · {name}" if unit and name else name or unit or t("ui_desk.actor_cadre")
     return t("ui_desk.actor_requester" if event.actor == "requester" else "ui_desk.actor_system")
 
@@ -237,7 +239,7 @@ def _timeline(
         Recorded(
             event.seq,
             event_sentence(services, event, t, locale),
-            _actor(services, event, names, t),
+            _actor(services, event, names, t, with_unit=event.kind in ("noted", "viewed", "transferred")),
             event.at,
             event.visibility == Visibility.INTERNAL,
             tones.get(event.kind, ""),

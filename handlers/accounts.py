@@ -8,6 +8,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -26,7 +27,6 @@ _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 
 # RFC 9106, second recommended option scaled to a small server: 19 MiB, two passes (OWASP's minimum for argon2id).
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-_NOBODY = _hasher.hash("nobody has this password")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,11 @@ class SignedIn:
     responder: Responder
     csrf: str
     token_hash: str
+
+
+@cache
+def _hash_of_nobody() -> str:
+    return _hasher.hash("nobody has this password")
 
 
 def hash_password(password: str) -> str:
@@ -66,7 +71,8 @@ async def sign_in(database: Database, login: str, password: str, *, now: datetim
     """
     async with database.reading() as session:
         user = await users.by_login(session, login.strip().lower()[:128])
-    known_hash = user.password_hash if user is not None else _NOBODY
+    # An unknown login costs the same time as a wrong password.
+    known_hash = user.password_hash if user is not None else await asyncio.to_thread(_hash_of_nobody)
     fits = await asyncio.to_thread(password_fits, known_hash, password[:200])
     if user is None or not fits or not user.is_active:
         raise SignInRefused

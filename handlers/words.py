@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from nlu.normalise import compact
 
@@ -79,8 +80,9 @@ def verdict(text: str) -> str | None:
     return next((answer for answer, said in _VERDICTS.items() if words in said), None)
 
 
+@lru_cache(maxsize=4096)
 def plain(text: str) -> str:
-    """Half width, lower case, without spaces and punctuation, Simplified."""
+    """Half width, lower case, without spaces and punctuation, Simplified. Titles of buttons come again and again."""
     return compact(text)
 
 

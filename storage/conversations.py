@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
@@ -28,14 +28,22 @@ class Said:
     key: str | None = None
 
 
-async def find(session: AsyncSession, *, channel: str, account: str, peer: str) -> Conversation | None:
-    statement = (
-        select(Conversation)
-        .join(Conversation.address)
-        .options(contains_eager(Conversation.address))
-        .where(Address.channel == channel, Address.account == account, Address.peer == peer)
+# Built once: putting a statement together costs more than running it.
+_BY_ADDRESS = (
+    select(Conversation)
+    .join(Conversation.address)
+    .options(contains_eager(Conversation.address))
+    .where(
+        Address.channel == bindparam("channel"),
+        Address.account == bindparam("account"),
+        Address.peer == bindparam("peer"),
     )
-    return (await session.execute(statement)).scalar_one_or_none()
+)
+
+
+async def find(session: AsyncSession, *, channel: str, account: str, peer: str) -> Conversation | None:
+    parameters = {"channel": channel, "account": account, "peer": peer}
+    return (await session.execute(_BY_ADDRESS, parameters)).scalar_one_or_none()
 
 
 async def find_or_open(

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.locks import is_postgresql
 from storage.models import Conversation, InboundMessage, OutboxMessage
+from storage.upserts import insert_into
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert
+
+
+_inserts: dict[bool, Insert] = {}
+
+
+def _insert(session: AsyncSession) -> Insert:
+    """The statement of this database, built once."""
+    dialect = is_postgresql(session)
+    if dialect not in _inserts:
+        _inserts[dialect] = (
+            insert_into(session, InboundMessage)
+            .on_conflict_do_nothing(index_elements=["channel", "account", "key"])
+            .returning(InboundMessage.__table__.c.id)
+        )
+    return _inserts[dialect]
 
 
 async def record(
@@ -21,23 +39,18 @@ async def record(
     The unique constraint (channel, account, key) decides, inside this transaction.
     """
     address = conversation.address
-    insert = postgresql_insert if is_postgresql(session) else sqlite_insert
-    statement = (
-        insert(InboundMessage)
-        .values(
-            conversation_id=conversation.id,
-            seq=conversation.next_seq,
-            channel=address.channel,
-            account=address.account,
-            key=key,
-            text=text,
-            payload=payload,
-            received_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=["channel", "account", "key"])
-        .returning(InboundMessage.id)
-    )
-    inbound_id = (await session.execute(statement)).scalar_one_or_none()
+    values = {
+        "conversation_id": conversation.id,
+        "seq": conversation.next_seq,
+        "channel": address.channel,
+        "account": address.account,
+        "key": key,
+        "text": text,
+        "payload": payload,
+        "received_at": now,
+    }
+    connection = await session.connection()
+    inbound_id = (await connection.execute(_insert(session), values)).scalar_one_or_none()
     if inbound_id is not None:
         conversation.next_seq += 1
     return inbound_id

@@ -12,9 +12,10 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +44,25 @@ class Subscription:
         return heard
 
 
+def _connect(url: str) -> Redis:
+    # Imported only where it is used: a quarter of a second of every start.
+    from redis.asyncio import Redis
+
+    return Redis.from_url(url)
+
+
+def _redis_errors() -> tuple[type[Exception], ...]:
+    from redis.exceptions import RedisError
+
+    return (RedisError, OSError)
+
+
 class Hub:
     """Fan-out of notices. Without Redis it reaches this process only."""
 
     def __init__(self, redis_url: str = "") -> None:
         self._listeners: dict[str, set[Subscription]] = defaultdict(set)
-        self._redis: Redis | None = Redis.from_url(redis_url) if redis_url else None
+        self._redis: Redis | None = _connect(redis_url) if redis_url else None
         self._relay: asyncio.Task[None] | None = None
         self._sending: set[asyncio.Task[None]] = set()
         self.closing = asyncio.Event()
@@ -93,7 +107,7 @@ class Hub:
         assert self._redis is not None
         try:
             await self._redis.publish(CHANNEL, text)
-        except RedisError as error:
+        except _redis_errors() as error:
             log.warning("live notice not relayed: %s", error)
 
     def start(self) -> None:
@@ -109,7 +123,7 @@ class Hub:
                     async for message in pubsub.listen():
                         if message["type"] == "message":
                             self._ring(message["data"].decode().split("\n"))
-            except (RedisError, OSError) as error:
+            except _redis_errors() as error:
                 log.warning("live updates lost Redis, trying again: %s", error)
             await asyncio.sleep(RECONNECT_SECONDS)
 

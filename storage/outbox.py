@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, exists, select, update
+from sqlalchemy import and_, bindparam, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -77,10 +77,23 @@ def enqueue(
     return message
 
 
+_ANY_WAITING = (
+    select(OutboxMessage.__table__.c.id)
+    .where(
+        OutboxMessage.__table__.c.conversation_id == bindparam("conversation"),
+        OutboxMessage.__table__.c.status.in_(WAITING),
+    )
+    .limit(1)
+)
+
+
 async def take_waiting(
     session: AsyncSession, conversation: Conversation, *, inbound_id: int, now: datetime
 ) -> list[OutboxMessage]:
     """What waited for this person to write again, marked as given with the answer to ``inbound_id``."""
+    connection = await session.connection()
+    if (await connection.execute(_ANY_WAITING, {"conversation": conversation.id})).first() is None:
+        return []
     waiting = await session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.conversation_id == conversation.id, OutboxMessage.status.in_(WAITING))

@@ -8,14 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, case, func, or_, select, true, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import ColumnElement
 
-from storage.locks import is_postgresql
 from storage.models import NumberSeries, OrgUnitRow, RoutingDecision, Ticket, TicketEvent, Timer
 from storage.org_units import in_subtree
+from storage.upserts import insert_into
 
 OPEN_STATUSES = ("submitted", "triage", "dispatched", "accepted", "working", "need_info", "return_requested")
 RESTRICTED = "restricted"
@@ -57,9 +55,8 @@ class Filters:
 
 async def next_number(session: AsyncSession, prefix: str) -> str:
     """The next ticket number of this prefix (letters and yymmdd), e.g. GD2611230001."""
-    insert = postgresql_insert if is_postgresql(session) else sqlite_insert
     statement = (
-        insert(NumberSeries)
+        insert_into(session, NumberSeries)
         .values(prefix=prefix, last=1)
         .on_conflict_do_update(index_elements=["prefix"], set_={"last": NumberSeries.last + 1})
         .returning(NumberSeries.last)

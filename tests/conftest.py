@@ -18,6 +18,7 @@ from hypothesis import settings
 
 from bot.app import Content
 from tests.house import House, open_house, settings_for
+from tests.records import check_records
 from tests.servers import (
     PostgresServer,
     RedisServer,
@@ -138,10 +139,11 @@ def content() -> Content:
 
 @pytest.fixture
 async def house(backend: Backend, content: Content, models: Path, tmp_path: Path) -> AsyncIterator[House]:
-    """The whole service, on SQLite without Redis and on PostgreSQL with Redis."""
+    """The whole service, on SQLite without Redis and on PostgreSQL with Redis; its records are checked at the end."""
     settings = settings_for(tmp_path / "data", backend.database_url, backend.redis_url)
     async with open_house(settings, content, models=models) as opened:
         yield opened
+        await check_records(opened.process.database)
 
 
 @pytest.fixture
@@ -149,3 +151,4 @@ async def small_house(sqlite_url: str, content: Content, models: Path, tmp_path:
     """The whole service on SQLite, where the database does not matter."""
     async with open_house(settings_for(tmp_path / "data", sqlite_url, None), content, models=models) as opened:
         yield opened
+        await check_records(opened.process.database)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,22 @@ from pydantic import SecretStr
 from bot.app import Content, Process, build_process, build_services, create_app
 from config.settings import Settings
 from handlers import accounts
-from storage.models import Role
+from handlers.access import Responder
+from handlers.services import Services
+from handlers.tickets import mark_overdue
+from storage import tickets
+from storage.models import Role, Ticket, TicketEvent
 
 START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 """Ten in the morning in China, after every seed rule has become valid."""
 PASSWORD = "a-long-test-password"
 SECRET = "s" * 40
 _PASSWORD_HASH = accounts.hash_password(PASSWORD)
+XIAOLAN_UNION = "gd-zs-union-xiaolan"
+WAGES = "老板拖欠工资两个月，在小榄一家五金厂"
+"""A whole help request in one sentence: its topic and its place are known, and it goes to the union of Xiaolan."""
+_NUMBER = re.compile(r"[A-Z]{2}\d{10,}")
+_CODE = re.compile(r"(?:查询码|查詢碼|code )([2-9A-Z]{8})")
 
 
 @dataclass(slots=True)
@@ -47,6 +57,8 @@ class Chat:
     client: httpx.AsyncClient
     sender: str
     buttons: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
+    """Access codes by ticket number, of the tickets opened here."""
 
     async def send(self, message: str, **metadata: Any) -> list[dict[str, Any]]:
         """The raw replies; the buttons of the last message that has some are remembered."""
@@ -72,12 +84,26 @@ class Chat:
         """Press one of the newest buttons by its title."""
         return await self.say(self.buttons[title])
 
+    async def open_ticket(self, text: str = WAGES, *answers: str) -> str:
+        """Ask for help, answer what is asked (“匿名” unless told otherwise), confirm; the number of the new ticket."""
+        await self.say("求助", text, *(answers or ("匿名",)))
+        opened = await self.press("确认提交")
+        return self.opened(opened)
+
+    def opened(self, text: str) -> str:
+        """The number of the ticket that this text says was opened; its code is remembered."""
+        number, code = _NUMBER.search(text), _CODE.search(text)
+        assert number is not None and code is not None, text
+        self.codes[number.group()] = code.group(1)
+        return number.group()
+
 
 @dataclass(slots=True)
 class House:
     process: Process
     client: httpx.AsyncClient
     clock: Clock
+    responders: dict[str, Responder] = field(default_factory=dict)
 
     def chat(self, sender: str | None = None) -> Chat:
         return Chat(self.client, sender or f"person-{uuid.uuid4().hex[:8]}")
@@ -94,13 +120,39 @@ class House:
                 password_hash=_PASSWORD_HASH,
             )
 
-    async def responder(self, unit: str) -> Any:
+    async def responder(self, unit: str) -> Responder:
         """A cadre of this unit, as the handlers see them; created on first use."""
-        login = f"cadre.{unit}"
-        with contextlib.suppress(accounts.BadInput):
-            await self.add_user(login, unit=unit)
-        _, signed_in = await accounts.sign_in(self.process.database, login, PASSWORD, now=self.clock())
-        return signed_in.responder
+        if unit not in self.responders:
+            login = f"cadre.{unit}"
+            with contextlib.suppress(accounts.BadInput):
+                await self.add_user(login, unit=unit)
+            _, signed_in = await accounts.sign_in(self.process.database, login, PASSWORD, now=self.clock())
+            self.responders[unit] = signed_in.responder
+        return self.responders[unit]
+
+    async def act(self, unit: str, act: Callable[..., Awaitable[Ticket]], number: str, *words: str) -> Ticket:
+        """A cadre of this unit does one act of handlers/cadre.py, in one transaction."""
+        responder = await self.responder(unit)
+        async with self.process.database.transaction() as session:
+            return await act(session, responder, number, *words, self.process.services)
+
+    async def ticket(self, number: str) -> Ticket:
+        """The ticket as stored."""
+        async with self.process.database.reading() as session:
+            found = await tickets.by_number(session, number)
+        assert found is not None, f"there is no ticket {number}"
+        return found
+
+    async def events(self, number: str) -> Sequence[TicketEvent]:
+        """The ticket's record, oldest first."""
+        ticket = await self.ticket(number)
+        async with self.process.database.reading() as session:
+            return await tickets.events(session, ticket.id)
+
+    async def watch_clocks(self) -> int:
+        """One round of the overdue sweep; how many clocks it found run out."""
+        async with self.process.database.transaction() as session:
+            return await mark_overdue(session, self.process.services)
 
     async def deliver(self) -> None:
         """Let the delivery worker drain the outbox."""
@@ -119,12 +171,30 @@ def settings_for(data_dir: Path, database_url: str, redis_url: str | None, **mor
     )
 
 
+_TRAINED: dict[Path, tuple[Content, Services]] = {}
+
+
+def trained_services(settings: Settings, content: Content, models: Path, clock: Clock) -> Services:
+    """The services with this clock; put together once a session, since reading the models takes longer than most tests."""
+    if models not in _TRAINED or _TRAINED[models][0] is not content:
+        elsewhere = settings.model_copy(update={"data_dir": models})
+        _TRAINED[models] = content, build_services(elsewhere, content, now=clock)
+    return replace(_TRAINED[models][1], now=clock, secret=settings.secret())
+
+
 @asynccontextmanager
-async def open_house(settings: Settings, content: Content, *, models: Path, wants_demo: bool = False) -> AsyncIterator[House]:
-    """Start the service on this database and stop it again."""
+async def open_house(
+    settings: Settings,
+    content: Content,
+    *,
+    models: Path,
+    wants_demo: bool = False,
+    change: Callable[[Services], Services] = lambda services: services,
+) -> AsyncIterator[House]:
+    """Start the service on this database and stop it again. ``change`` exchanges a collaborator."""
     clock = Clock()
-    trained = build_services(settings.model_copy(update={"data_dir": models}), content, now=clock)
-    process = build_process(settings, services=trained, content=content, wants_demo=wants_demo)
+    services = change(trained_services(settings, content, models, clock))
+    process = build_process(settings, services=services, content=content, wants_demo=wants_demo)
     app = create_app(process)
     started = await process.start()
     try:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 revision = "0001"
 down_revision = None
@@ -81,7 +79,7 @@ def upgrade() -> None:
         sa.Column("address_id", BIG_ID, nullable=False),
         sa.Column("person_id", BIG_ID, nullable=False),
         sa.Column("locale", sa.String(length=8), nullable=False),
-        sa.Column("state", JSON, nullable=False),
+        sa.Column("state", sa.JSON(), nullable=False),
         sa.Column("next_seq", sa.Integer(), nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["address_id"], ["addresses.id"], name=op.f("fk_conversations_address_id_addresses")),
@@ -195,7 +193,7 @@ def upgrade() -> None:
         sa.Column("id", BIG_ID, autoincrement=True, nullable=False),
         sa.Column("inbound_id", BIG_ID, nullable=True),
         sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("nearest", JSON, nullable=False),
+        sa.Column("nearest", sa.JSON(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["inbound_id"], ["inbound_messages.id"], name=op.f("fk_misses_inbound_id_inbound_messages")
@@ -213,7 +211,7 @@ def upgrade() -> None:
         sa.Column("ticket_id", BIG_ID, nullable=True),
         sa.Column("author", sa.Text(), nullable=True),
         sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("buttons", JSON, nullable=False),
+        sa.Column("buttons", sa.JSON(), nullable=False),
         sa.Column("is_essential", sa.Boolean(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
@@ -269,8 +267,8 @@ def upgrade() -> None:
         sa.Column("unit_code", sa.String(length=64), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("confidence", sa.Double(), nullable=False),
-        sa.Column("inputs", JSON, nullable=False),
-        sa.Column("candidates", JSON, nullable=False),
+        sa.Column("inputs", sa.JSON(), nullable=False),
+        sa.Column("candidates", sa.JSON(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_routing_decisions_ticket_id_tickets")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_routing_decisions")),
@@ -289,7 +287,7 @@ def upgrade() -> None:
         sa.Column("unit_code", sa.String(length=64), nullable=True),
         sa.Column("visibility", sa.String(length=16), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("data", JSON, nullable=False),
+        sa.Column("data", sa.JSON(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_ticket_events_ticket_id_tickets")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_ticket_events_user_id_users")),

@@ -5,22 +5,12 @@ from __future__ import annotations
 import re
 
 from handlers import cadre
-from tests.house import Chat, House
-
-
-async def open_wage_ticket(chat: Chat) -> str:
-    """The shortest way to a ticket; its number."""
-    await chat.say("求助", "老板拖欠工资两个月，在小榄一家五金厂", "匿名")
-    opened = await chat.say("确认")
-    found = re.search(r"[A-Z]{2}\d{10,}", opened)
-    assert found, opened
-    return found.group()
+from tests.house import WAGES, XIAOLAN_UNION, House
 
 
 async def test_a_wage_claim_goes_to_the_town_union_and_says_why(house: House) -> None:
     chat = house.chat()
-    await chat.say("求助", "老板拖欠工资两个月，在小榄一家五金厂", "匿名")
-    opened = await chat.say("确认")
+    opened = await chat.say("求助", WAGES, "匿名", "确认")
     assert "中山市小榄镇总工会" in opened
     assert "拖欠工资" in opened
     assert "R15" in opened
@@ -30,10 +20,8 @@ async def test_a_wage_claim_goes_to_the_town_union_and_says_why(house: House) ->
 
 async def test_an_answer_reaches_the_person_and_is_rated(house: House) -> None:
     chat = house.chat()
-    number = await open_wage_ticket(chat)
-    responder = await house.responder("gd-zs-union-xiaolan")
-    async with house.process.database.transaction() as session:
-        await cadre.answer(session, responder, number, "已联系厂方，周五前发放。", house.process.services)
+    number = await chat.open_ticket()
+    await house.act(XIAOLAN_UNION, cadre.answer, number, "已联系厂方，周五前发放。")
     await house.deliver()
     heard = await chat.say("查进度")
     assert "已联系厂方，周五前发放。" in heard
@@ -42,3 +30,5 @@ async def test_an_answer_reaches_the_person_and_is_rated(house: House) -> None:
     assert "满意" in await chat.say("4")
     assert "谢谢" in await chat.say("跳过")
     assert "已办结" in await chat.say("查进度")
+    ticket = await house.ticket(number)
+    assert (ticket.status, ticket.outcome) == ("closed", "solved")

@@ -1,0 +1,1 @@
+"""Figures that the issues name, printed by one command: ``make bench``."""
