@@ -10,7 +10,8 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from config.wording import LOCALES, Wording, closest_locale
@@ -23,11 +24,20 @@ LOCALE_COOKIE = "qs_locale"
 
 
 def locale_of(request: Request) -> str:
-    """The reader's language: asked for in the address, chosen earlier, or the browser's."""
+    """A page's language: asked for in the address, or chosen earlier; else Chinese, Traditional if the browser says so.
+
+    Many phones of our readers are set to English: that alone does not make the page English.
+    """
     for wanted in (request.query_params.get("lang"), request.cookies.get(LOCALE_COOKIE)):
         if wanted in LOCALES:
             return wanted
-    return closest_locale(request.headers.get("accept-language"))
+    return "zh_TW" if closest_locale(request.headers.get("accept-language")) == "zh_TW" else "zh_CN"
+
+
+def program_locale_of(request: Request) -> str:
+    """The language of an error for a program: as chosen for pages, else what Accept-Language says, English included."""
+    chosen = locale_of(request)
+    return closest_locale(request.headers.get("accept-language")) if chosen == "zh_CN" else chosen
 
 
 class Pages:
@@ -44,7 +54,12 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters["local_time"] = lambda at: at.astimezone(LOCAL_TIME).strftime("%H:%M")
+        self._environment.filters["local_day"] = self._day_filter
         self._environment.filters["local_iso"] = lambda at: at.astimezone(LOCAL_TIME).isoformat(timespec="minutes")
+
+    @pass_context
+    def _day_filter(self, context: Context, at: datetime) -> str:
+        return self.local_day(context["locale"], at)
 
     def static(self, name: str) -> str:
         """The address of a static file, with a hash of its content so that browsers may keep it for ever."""
@@ -87,7 +102,9 @@ class Pages:
     def render(self, request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
         """A whole page in the reader's language; an explicit ``?lang=`` is remembered in a cookie."""
         locale = context.pop("locale", None) or locale_of(request)
-        response = HTMLResponse(self.fragment(template, locale, request_path=request.url.path, **context), status)
+        response = HTMLResponse(
+            self.fragment(template, locale, request_path=request.url.path, status=status, **context), status
+        )
         response.headers["Vary"] = "Cookie, Accept-Language"
         response.headers["Cache-Control"] = "no-store"
         if request.query_params.get("lang") in LOCALES:

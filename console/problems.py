@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
-from console.pages import locale_of
+from console.pages import locale_of, program_locale_of
 from console.site import site_of
 from handlers.errors import UserFacingError
 
@@ -30,10 +30,11 @@ def refusal(
 ) -> Response:
     """One sentence of ``config/wording`` as a page or as problem+json, in the reader's language."""
     site = site_of(request)
-    locale = locale_of(request)
+    is_page = wants_page(request)
+    locale = locale_of(request) if is_page else program_locale_of(request)
     detail = site.services.text(locale, key, **values)
     title = site.services.text(locale, f"http.title_{status}") if status in TITLED else str(status)
-    if wants_page(request):
+    if is_page:
         page = site.pages.render(request, "error.html", status=status, title=title, detail=detail)
         page.headers.update(headers or {})
         return page

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from nlu.normalise import compact
+from nlu.normalise import compact, normalise
 
 COMMANDS: dict[str, str] = {
     "求助": "open_ticket",
@@ -17,6 +17,15 @@ COMMANDS: dict[str, str] = {
     "撤回": "withdraw_ticket",
     "撤销": "withdraw_ticket",
     "重开": "reopen_ticket",
+    "重办": "reopen_ticket",
+    "查工单": "ticket_status",
+    "我的工单": "ticket_status",
+    "人工客服": "human_handoff",
+    "人工服务": "human_handoff",
+    "换个部门": "change_unit",
+    "换个单位": "change_unit",
+    "催一下": "urge_ticket",
+    "打分": "rate",
     "没解决": "reopen_ticket",
     "换部门": "change_unit",
     "换单位": "change_unit",
@@ -47,6 +56,14 @@ COMMANDS: dict[str, str] = {
     "back": "back",
     "status": "ticket_status",
     "human": "human_handoff",
+    "agent": "human_handoff",
+    "progress": "ticket_status",
+    "reopen": "reopen_ticket",
+    "rate": "rate",
+    "withdraw": "withdraw_ticket",
+    "remind": "urge_ticket",
+    "quit": "cancel",
+    "resume": "resume",
 }
 
 _YES = frozenset(
@@ -54,17 +71,20 @@ _YES = frozenset(
 )
 _NO = frozenset("否 不 不是 不对 不用 不要 不行 没有 不确认 no n nope".split())
 _SKIP = frozenset(
-    "跳过 不留 不用 不用了 不需要 没有 无 不方便 不方便说 不想说 不知道 不清楚 不想留 不留了 不要 算了 没 skip none no".split()
+    "跳过 不留 不用 不用了 不需要 没有 无 不方便 不方便说 不想说 不知道 不清楚 不想留 不留了 不要 算了 没 不填 略过 skip none no nothanks nothing".split()
 )
-_ANONYMOUS = frozenset("匿名 要匿名 要 是 是的 我要匿名 匿名吧 选匿名 匿名提交 anonymous yes 1".split())
+_ANONYMOUS = frozenset("匿名 要匿名 要 是 是的 好 好的 可以 我要匿名 匿名吧 选匿名 匿名提交 anonymous yes 1".split())
 _NAMED = frozenset(
-    "不匿名 不用匿名 不要匿名 不用 不要 不 否 不需要匿名 实名 实名吧 可以实名 不用了 named no notanonymous 2".split()
+    "不匿名 不用匿名 不要匿名 不想匿名 匿名不用 不用 不要 不 否 不需要匿名 实名 实名吧 可以实名 不用了 没必要 跳过 skip named no notanonymous 2".split()
 )
 _BACK = frozenset("上一步 返回上一步 返回 回到上一步 修改 改一下 我要改 back".split())
 _NUMBER = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2,3}\d{10,14})(?![A-Za-z0-9])")
 _CODE = re.compile(r"(?<![A-Za-z0-9])([A-Za-z0-9]{4}[- ]?[A-Za-z0-9]{4})(?![A-Za-z0-9])")
-_QUESTION = re.compile(r"[?？]|吗|嘛|呢|怎么|怎样|如何|什么|啥|多少|几[个天点时]|能不能|可不可以|可以不|是否|为什么|咋|谁|哪|what|how|why|where|when|can i")
-_CONTACT = re.compile(r"\d{5,}|@|微信|qq|电话|手机|邮箱|wx|vx|v信|wechat|[a-z][a-z0-9_-]{5,}")
+_QUESTION = re.compile(
+    r"[?？]|吗|嘛|呢|怎么|怎样|如何|什么|啥|多少|几[个天点时]|能不能|可不可以|可以不|是否|为什么|咋|谁|哪"
+    r"|\b(what|how|why|where|when|can i)\b"
+)
+_CONTACT = re.compile(r"\d{5,}|@|微信|qq|电话|手机|邮箱|wx|vx|v信|wechat|\b[a-z][a-z_-]*[0-9][a-z0-9_-]{3,}")
 
 
 _VERDICTS = {
@@ -138,8 +158,8 @@ def anonymity(text: str) -> bool | None:
 
 
 def is_question(text: str) -> bool:
-    return _QUESTION.search(text.lower()) is not None
+    return _QUESTION.search(normalise(text)) is not None
 
 
 def is_contact(text: str) -> bool:
-    return _CONTACT.search(text.lower()) is not None
+    return not is_skip(text) and _CONTACT.search(normalise(text)) is not None

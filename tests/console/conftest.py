@@ -63,7 +63,9 @@ class Browser:
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         sent = {"csrf": self.csrf if csrf is None else csrf, **(fields or {})}
-        response = await self.client.post(path, data=sent, headers={**HTML, **(HERE_ORIGIN if headers is None else headers)})
+        response = await self.client.post(
+            path, data=sent, headers={**HTML, **(HERE_ORIGIN if headers is None else headers)}
+        )
         self._read(response)
         return response
 
@@ -113,7 +115,9 @@ class Desk:
             conversation = await conversations.find_or_open(
                 session, channel="rest", account="main", peer=f"peer-{text[:20]}", locale="zh_CN", now=self.now
             )
-            form = TicketForm(text=text, topic="labor.wage", area="442000", locality="小榄镇", place="小榄镇", is_anonymous=True)
+            form = TicketForm(
+                text=text, topic="labor.wage", area="442000", locality="小榄镇", place="小榄镇", is_anonymous=True
+            )
             opened = await open_ticket(session, process.services, conversation, form, channel="rest", at=self.now)
             opened.ticket.unit_code = unit
             for name, value in changes.items():

@@ -143,35 +143,6 @@ async def test_an_answer_whose_review_is_past_says_so(small_house: House) -> Non
     assert "核对期限已过" in await chat.say("怎么入团？")
 
 
-async def test_an_answer_that_is_not_sure_says_so(small_house: House) -> None:
-    book = small_house.process.services.faq
-    unsure = next(entry for name in _intents(small_house) if (entry := book.of_intent(name)) and entry.certainty == "low")
-    chat = small_house.chat()
-    chat.buttons.clear()
-    said = await _give(small_house, unsure.slug)
-    assert "还在核对" in said
-
-
-def _intents(house: House) -> list[str]:
-    return [f"faq/{key.removeprefix('utter_faq/')}" for key in house.process.running.responses]
-
-
-async def _give(house: House, slug: str) -> str:
-    """The answer of one entry, reached through whichever entry names it as related."""
-    book = house.process.services.faq
-    for name in _intents(house):
-        entry = book.of_intent(name)
-        if entry is not None and slug in entry.related:
-            chat = house.chat()
-            await chat.say(entry.title)
-            if f"/unhelpful:{entry.slug}" not in chat.buttons.values():
-                continue
-            await chat.press("没帮助")
-            if f"/faq:{slug}" in chat.buttons.values():
-                return await chat.say(f"/faq:{slug}")
-    pytest.fail(f"no way leads to {slug}")
-
-
 @pytest.mark.parametrize("said", ["你好", "谢谢", "再见", "菜单"])
 async def test_small_talk_and_the_menu_are_answered_without_a_guess(small_house: House, said: str) -> None:
     heard = await small_house.chat().say(said)
