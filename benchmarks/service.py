@@ -2,8 +2,8 @@
 
     python -m benchmarks.service [--seconds 20] [--senders 8] [--database URL]
 
-Each message is a full turn (read, understood, answered) that is committed before it is acknowledged. The load comes from
-a second process, so that measuring and serving share the two cores as they would share any machine.
+Each message is a full turn (read, understood, answered) that is committed before it is acknowledged. The load comes
+from a second process, so that measuring and serving share the two cores as they would share any machine.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from nlu.training import train_or_load
 from nlu.urgency import CrisisLexicon
 from routing.areas import PlaceFinder
 from routing.org_units import OrgTree
-from routing.rules import RuleBook, Router
+from routing.rules import Router, RuleBook
 from routing.topics import TopicTree
 from storage import migrate
 from storage.live import Hub
@@ -139,15 +139,16 @@ class Process:
 
     async def _connect_and_work(self) -> None:
         """A database that is away is waited for; nothing here ends the process."""
-        while True:
+        loaded: seed.Loaded | None = None
+        while loaded is None:
             try:
                 loaded = await self.prepare()
-                break
             except NotDurable as error:
                 self._say_failure(str(error))
             except (*CONNECTION_LOST, DBAPIError) as error:
                 self._say_failure(f"the database cannot be reached ({type(error).__name__}); trying again")
-            await asyncio.sleep(RECONNECT_SECONDS)
+            if loaded is None:
+                await asyncio.sleep(RECONNECT_SECONDS)
         self.is_ready = True
         if self.on_ready is not None:
             self.on_ready(loaded)

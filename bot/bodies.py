@@ -32,4 +32,6 @@ async def read_json(request: Request, shape: type[Shape]) -> Shape:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "JSON"
         kind = "missing" if first["type"] == "missing" else "type" if first["type"].endswith("_type") else "value"
-        raise BadInput("error.bad_field", field=field, problem=site_of(request).services.named(f"error.problem_{kind}")) from error
+        raise BadInput(
+            "error.bad_field", field=field, problem=site_of(request).services.named(f"error.problem_{kind}")
+        ) from error

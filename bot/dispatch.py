@@ -130,4 +130,3 @@ class Dispatcher:
                 answers_inbound=inbound_id,
             )
             return Fed(conversation.id, received, (from_outbox(message),), is_repeat=False)
-

@@ -50,7 +50,7 @@ async def load(database: Database, services: Services, settings: Settings, *, wa
 
 
 async def _load_demo_users(database: Database, services: Services, settings: Settings) -> Loaded:
-    """Create ``admin`` and one ``cadre.<unit>`` per unit. A password in the environment is (re)applied to demo users."""
+    """Create ``admin`` and one ``cadre.<unit>`` per unit; a password in the environment is applied to all of them."""
     async with database.reading() as session:
         known = {user.login: user for user, _ in await users.all_users(session)}
     given = settings.demo_password.get_secret_value()

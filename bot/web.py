@@ -194,5 +194,3 @@ def _add_error_answers(app: FastAPI) -> None:
         reference = secrets.token_hex(4)
         log.error("request failed, reference %s", reference, exc_info=error)
         return refusal(request, "error.generic", 500, reference=reference)
-
-

@@ -1,4 +1,4 @@
-"""Named points where a test may make the process die, wait or fail: ``FAILPOINTS=before_commit=kill,after_claim=sleep:50``.
+"""Named points where a test may make the process die, wait or fail: ``FAILPOINTS=before_commit=kill,in_tx=sleep:50``.
 
 Without the variable a hit costs one dictionary look-up. Refused in production.
 """
@@ -9,7 +9,9 @@ import os
 import signal
 import time
 
-NAMES = frozenset({"after_verify", "in_tx", "before_commit", "after_commit", "after_claim", "before_send", "after_send"})
+NAMES = frozenset(
+    {"after_verify", "in_tx", "before_commit", "after_commit", "after_claim", "before_send", "after_send"}
+)
 
 
 class FailPointError(RuntimeError):

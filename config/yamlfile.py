@@ -1,4 +1,4 @@
-"""Reading YAML written by people: safe types only, no aliases, no duplicate keys, a size cap, faults with file and line."""
+"""Reading YAML written by people: safe types, no aliases, no duplicate keys, a size cap, faults with file and line."""
 
 from __future__ import annotations
 

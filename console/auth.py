@@ -163,7 +163,13 @@ AdminForm = Annotated[Posted, Depends(admin_form)]
 def safe_next(wanted: str) -> str:
     """A place at our own desk to go to after signing in; the list for anything else."""
     parts = urlsplit(wanted) if wanted.isprintable() and "\\" not in wanted else None
-    if parts is None or parts.scheme or parts.netloc or not parts.path.startswith(HOME) or "//" in parts.path:
+    if (
+        parts is None
+        or parts.scheme
+        or parts.netloc
+        or not parts.path.startswith(HOME)
+        or re.search(r"//|\.\.|%", parts.path)
+    ):
         return HOME
     if parts.path.startswith((SIGN_IN, "/console/sign-out")) or parts.path.endswith("/events"):
         return HOME

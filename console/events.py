@@ -88,7 +88,7 @@ async def _still_signed_in(site: Site, token: str) -> Responder | None:
 
 
 async def _events(site: Site, token: str, topic: str, look: Look) -> AsyncIterator[str]:
-    """One page's stream; ends by itself when the server stops, the user may not listen any more or the database is away."""
+    """One page's stream. It ends when the server stops, the user may listen no more or the database is away."""
     stamp, quiet_since = "", time.monotonic()
     yield "retry: 3000\n\n"
     with site.hub.subscribe(topic) as bell:

@@ -113,9 +113,7 @@ def related_buttons(turn: Turn, entry: FaqEntry) -> list[Button]:
 def feedback(turn: Turn, entry: FaqEntry, *, is_helpful: bool) -> None:
     """Record a thumb; a thumb down offers related questions and a person."""
     turn.session.add(
-        AnswerFeedback(
-            conversation_id=turn.conversation.id, entry=entry.slug, is_helpful=is_helpful, at=turn.now
-        )
+        AnswerFeedback(conversation_id=turn.conversation.id, entry=entry.slug, is_helpful=is_helpful, at=turn.now)
     )
     if is_helpful:
         turn.state.last_text, turn.state.last_topic = "", None
@@ -123,6 +121,4 @@ def feedback(turn: Turn, entry: FaqEntry, *, is_helpful: bool) -> None:
         return
     turn.session.add(Miss(inbound_id=None, kind="not_helpful", nearest=[[f"faq/{entry.slug}", 1.0]], at=turn.now))
     turn.state.last_topic = entry.escalate_topic
-    turn.say(
-        "faq.not_useful", buttons=[*related_buttons(turn, entry), turn.button("button.person", "/help")]
-    )
+    turn.say("faq.not_useful", buttons=[*related_buttons(turn, entry), turn.button("button.person", "/help")])

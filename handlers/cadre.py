@@ -1,4 +1,4 @@
-"""What a cadre does with a ticket. Each act: hold it through access, move it by the table, record it, tell the requester."""
+"""What a cadre does with a ticket: hold it through access, move it by the table, record it, tell the requester."""
 
 from __future__ import annotations
 
@@ -118,9 +118,7 @@ async def answer(session: AsyncSession, responder: Responder, number: str, text:
     return ticket
 
 
-async def _answer(
-    session: AsyncSession, responder: Responder, ticket: Ticket, text: str, services: Services
-) -> None:
+async def _answer(session: AsyncSession, responder: Responder, ticket: Ticket, text: str, services: Services) -> None:
     await _take_if_waiting(session, responder, ticket, services)
     await _require(session, services, ticket, TicketAction.ANSWER)
     now = services.now()
@@ -343,5 +341,3 @@ def transfer_targets(services: Services, ticket: Ticket) -> list[tuple[str, str,
         found.append((-(nearness if nearness is not None else -1), mode != "handle", unit.code, unit.name))
     found.sort()
     return [(code, name, not sorts) for _, sorts, code, name in found]
-
-

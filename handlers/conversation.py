@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 
 from handlers import answers, crisis, form_dialogue, own_tickets, words
@@ -21,7 +22,7 @@ async def respond(turn: Turn) -> None:
     except UserFacingError as refusal:
         if turn.state.waiting is not None and own_tickets.is_refusal_of_waiting(refusal):
             turn.state.expect(None)
-        turn.say(refusal.wording_key, **refusal.values)
+        turn.say_text(turn.words(refusal.wording_key, **refusal.values))
     turn.conversation.state = turn.state.to_json()
 
 
@@ -272,7 +273,10 @@ def _pressed(turn: Turn) -> str | None:
     text = turn.inbound.payload or turn.text
     if text.startswith("/"):
         known = {button["payload"] for offer in offers for button in offer}
-        return text if text in known else OLD_BUTTON if turn.inbound.payload else None
+        if text in known:
+            return text
+        # Rasa's clients send a pressed button as plain text: an expired one must not become part of a description.
+        return OLD_BUTTON if turn.inbound.payload or _PAYLOAD.fullmatch(text) else None
     if not offers or turn.inbound.payload is not None:
         return None
     said = words.plain(text)
@@ -292,6 +296,7 @@ def _pressed(turn: Turn) -> str | None:
 
 
 OLD_BUTTON = "/old"
+_PAYLOAD = re.compile(r"/[a-z_]+(:\S*)?")
 
 
 async def _press(turn: Turn, payload: str) -> None:
@@ -310,13 +315,16 @@ async def _press(turn: Turn, payload: str) -> None:
         case "menu" | "cancel":
             await _do(turn, "help_menu" if verb == "menu" else "cancel")
         case "complain" | "fake":
-            await _do(turn, "complaint_about_service" if verb == "complain" else "report_fake_activity", is_command=True)
+            await _do(
+                turn, "complaint_about_service" if verb == "complain" else "report_fake_activity", is_command=True
+            )
         case "crisis":
             await crisis.call_person(turn)
         case "progress" | "add" | "urge" | "withdraw" | "reopen" | "unit" | "rate" | "solved" | "score" | "comment":
             await _press_ticket(turn, verb, first or None, second)
         case _:
             turn.say("form.old_button")
+            form_dialogue.prompt(turn)
 
 
 def _press_entry(turn: Turn, verb: str, slug: str) -> None:

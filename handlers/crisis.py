@@ -71,9 +71,7 @@ async def _reach_desk(turn: Turn, category: str, topic: str, decision: CrisisDec
         ),
         channel=turn.inbound.channel,
         at=turn.now,
-        crisis=CrisisMark(
-            category=category, assignment_unit=decision.unit, rule=decision.rule, reason=decision.reason
-        ),
+        crisis=CrisisMark(category=category, assignment_unit=decision.unit, rule=decision.rule, reason=decision.reason),
     )
     _follow(state, opened.ticket, turn.now)
     turn.say(
@@ -96,9 +94,7 @@ def add_care(turn: Turn, match: CrisisMatch) -> None:
     if decision is None:
         return
     turn.state.last_text = turn.text
-    turn.say_text(
-        decision.reason, buttons=[turn.button("button.crisis_call", "/crisis")], is_essential=True
-    )
+    turn.say_text(decision.reason, buttons=[turn.button("button.crisis_call", "/crisis")], is_essential=True)
 
 
 async def call_person(turn: Turn) -> None:

@@ -83,9 +83,7 @@ def _with_place(turn: Turn, form: TicketForm, text: str, *, is_answer: bool) -> 
     if place is None:
         return form
     name = places.area_names.name(place.area_code, place.locality) or place.name
-    return replace(
-        form, area=place.area_code, locality=place.locality, place=name, is_place_settled=True
-    )
+    return replace(form, area=place.area_code, locality=place.locality, place=name, is_place_settled=True)
 
 
 def _common_buttons(turn: Turn, form: TicketForm) -> list[Button]:
@@ -238,7 +236,9 @@ async def _read_topic(turn: Turn, form: TicketForm, text: str) -> None:
     else:
         # More words say more than a choice; if that does not settle it, the sorting desk will.
         form = await _with_text(turn, form, text)
-        turn.state.form = advance(form if form.is_topic_settled else replace(form, is_topic_settled=True, topic=UNCLEAR))
+        turn.state.form = advance(
+            form if form.is_topic_settled else replace(form, is_topic_settled=True, topic=UNCLEAR)
+        )
     prompt(turn)
 
 

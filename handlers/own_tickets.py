@@ -1,4 +1,4 @@
-"""What a requester says about their own tickets: progress, more text, urging, another unit, withdrawing, reopening, rating."""
+"""What a requester says about their own tickets: progress, more text, urging, another unit, withdrawal, rating."""
 
 from __future__ import annotations
 

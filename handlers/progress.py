@@ -116,9 +116,7 @@ async def case_shown(session: AsyncSession, services: Services, ticket: Ticket, 
 _STEP_KINDS = (("opened",), ("routed",), ("taken",), ("answered",), ("solved", "closed", "withdrawn"))
 
 
-def _steps(
-    services: Services, ticket: Ticket, events: Sequence[TicketEvent], locale: str
-) -> tuple[StepShown, ...]:
+def _steps(services: Services, ticket: Ticket, events: Sequence[TicketEvent], locale: str) -> tuple[StepShown, ...]:
     """已接收 → 核实分析 → 协调解决 → 已反馈 → 请评价, with the time each was last reached."""
     present = step(TicketStatus(ticket.status))
     reached: list[datetime | None] = [

@@ -40,7 +40,7 @@ async def record(
     satisfaction: int | None = None,
     comment: str | None = None,
 ) -> Rating:
-    """Add to the verdict on this cycle: what is given replaces, the rest stays. A ticket that was waiting for it closes."""
+    """Add to the verdict on this cycle: what is given replaces, the rest stays. A ticket that waited for it closes."""
     present = await require_rateable(session, ticket, at=at)
     rating = Rating(
         ticket_id=ticket.id,

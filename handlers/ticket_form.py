@@ -1,6 +1,6 @@
 """The form behind a help request: which question comes next, how to go back. Pure: no wording, no database.
 
-Steps: what happened → (which topic, if unclear) → where or at which school or employer → anonymous? → contact? → confirm.
+Steps: what happened → (which topic, if unclear) → where, at which school or employer → anonymous? → contact? → confirm.
 Only what is missing is asked.
 """
 

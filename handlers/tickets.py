@@ -149,9 +149,7 @@ async def open_ticket(
     )
     session.add(ticket)
     await session.flush()
-    await write(
-        session, services, ticket, "opened", at=at, visibility=Visibility.PARTIES, text=text, by_requester=True
-    )
+    await write(session, services, ticket, "opened", at=at, visibility=Visibility.PARTIES, text=text, by_requester=True)
     is_triage = assignment is not None and services.tree.mode_for(unit_code, topic.code) != "handle"
     await write(
         session,
@@ -421,4 +419,6 @@ async def may_be_rated(session: AsyncSession, ticket: Ticket) -> bool:
         return False
     if ticket.status not in (TicketStatus.ANSWERED, TicketStatus.CLOSED):
         return False
-    return ticket.first_reply_at is not None or await ratings_store.current(session, ticket.id, ticket.cycle) is not None
+    return (
+        ticket.first_reply_at is not None or await ratings_store.current(session, ticket.id, ticket.cycle) is not None
+    )

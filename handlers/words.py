@@ -67,15 +67,24 @@ COMMANDS: dict[str, str] = {
 }
 
 _YES = frozenset(
-    "是 是的 对 对的 好 好的 好啊 行 可以 嗯 嗯嗯 确认 确定 提交 确认提交 没错 没问题 ok okay yes y sure confirm submit".split()
+    """
+    是 是的 对 对的 好 好的 好啊 行 可以 嗯 嗯嗯 确认 确定 提交 确认提交 没错 没问题 ok okay yes y sure
+    confirm submit
+    """.split()
 )
 _NO = frozenset("否 不 不是 不对 不用 不要 不行 没有 不确认 no n nope".split())
 _SKIP = frozenset(
-    "跳过 不留 不用 不用了 不需要 没有 无 不方便 不方便说 不想说 不知道 不清楚 不想留 不留了 不要 算了 没 不填 略过 skip none no nothanks nothing".split()
+    """
+    跳过 不留 不用 不用了 不需要 没有 无 不方便 不方便说 不想说 不知道 不清楚 不想留 不留了 不要 算了 没 不填 略过 skip
+    none no nothanks nothing
+    """.split()
 )
 _ANONYMOUS = frozenset("匿名 要匿名 要 是 是的 好 好的 可以 我要匿名 匿名吧 选匿名 匿名提交 anonymous yes 1".split())
 _NAMED = frozenset(
-    "不匿名 不用匿名 不要匿名 不想匿名 匿名不用 不用 不要 不 否 不需要匿名 实名 实名吧 可以实名 不用了 没必要 跳过 skip named no notanonymous 2".split()
+    """
+    不匿名 不用匿名 不要匿名 不想匿名 匿名不用 不用 不要 不 否 不需要匿名 实名 实名吧 可以实名 不用了 没必要 跳过 skip
+    named no notanonymous 2
+    """.split()
 )
 _BACK = frozenset("上一步 返回上一步 返回 回到上一步 修改 改一下 我要改 back".split())
 _NUMBER = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2,3}\d{10,14})(?![A-Za-z0-9])")
@@ -84,7 +93,7 @@ _QUESTION = re.compile(
     r"[?？]|吗|嘛|呢|怎么|怎样|如何|什么|啥|多少|几[个天点时]|能不能|可不可以|可以不|是否|为什么|咋|谁|哪"
     r"|\b(what|how|why|where|when|can i)\b"
 )
-_CONTACT = re.compile(r"\d{5,}|@|微信|qq|电话|手机|邮箱|wx|vx|v信|wechat|\b[a-z][a-z_-]*[0-9][a-z0-9_-]{3,}")
+_CONTACT = re.compile(r"\d{5,}|@|微信|qq|电话|手机|邮箱|wx|vx|v信|wechat|\b(?=[a-z_-]*[0-9])[a-z][a-z0-9_-]{5,}")
 
 
 _VERDICTS = {

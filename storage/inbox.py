@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,13 +13,13 @@ from storage.models import Conversation, InboundMessage, OutboxMessage
 from storage.upserts import insert_into
 
 if TYPE_CHECKING:
-    from sqlalchemy.dialects.postgresql import Insert
+    from sqlalchemy.sql.dml import ReturningInsert
 
 
-_inserts: dict[bool, Insert] = {}
+_inserts: dict[bool, ReturningInsert[Any]] = {}
 
 
-def _insert(session: AsyncSession) -> Insert:
+def _insert(session: AsyncSession) -> ReturningInsert[Any]:
     """The statement of this database, built once."""
     dialect = is_postgresql(session)
     if dialect not in _inserts:

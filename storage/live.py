@@ -1,4 +1,4 @@
-"""Telling open pages and the delivery worker, within this process and (through Redis) all others, that something changed.
+"""Telling open pages and the delivery worker, here and (through Redis) in other processes, that something changed.
 
 A notice carries only a topic such as ``conversation:17``; whoever hears it reads the truth from SQL. Losing a notice
 costs time (listeners also look on their own), never data.
@@ -94,7 +94,7 @@ class Hub:
         topics = list(topics)
         self._ring(topics)
         if self._redis is not None and topics:
-            task = asyncio.create_task(self._send("\n".join(topics)))
+            task = asyncio.create_task(self._send(self._redis, "\n".join(topics)))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
 
@@ -103,22 +103,20 @@ class Hub:
             for subscription in tuple(self._listeners.get(topic, ())):
                 subscription.ring(topic)
 
-    async def _send(self, text: str) -> None:
-        assert self._redis is not None
+    async def _send(self, redis: Redis, text: str) -> None:
         try:
-            await self._redis.publish(CHANNEL, text)
+            await redis.publish(CHANNEL, text)
         except _redis_errors() as error:
             log.warning("live notice not relayed: %s", error)
 
     def start(self) -> None:
         if self._redis is not None:
-            self._relay = asyncio.create_task(self._relay_forever())
+            self._relay = asyncio.create_task(self._relay_forever(self._redis))
 
-    async def _relay_forever(self) -> None:
-        assert self._redis is not None
+    async def _relay_forever(self, redis: Redis) -> None:
         while True:
             try:
-                async with self._redis.pubsub() as pubsub:
+                async with redis.pubsub() as pubsub:
                     await pubsub.subscribe(CHANNEL)
                     async for message in pubsub.listen():
                         if message["type"] == "message":

@@ -22,7 +22,7 @@ async def by_code(session: AsyncSession, code: str) -> OrgUnitRow | None:
 
 async def names(session: AsyncSession) -> dict[str, str]:
     rows = await session.execute(select(OrgUnitRow.code, OrgUnitRow.name))
-    return {code: name for code, name in rows}
+    return {row.code: row.name for row in rows}
 
 
 async def synchronise(session: AsyncSession, units: Iterable[OrgUnitRow]) -> int:

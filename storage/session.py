@@ -66,11 +66,15 @@ class Database:
                 synchronous = (await connection.execute(text("PRAGMA synchronous"))).scalar_one()
                 journal = (await connection.execute(text("PRAGMA journal_mode"))).scalar_one()
                 if synchronous != 2 or journal != "wal":
-                    raise NotDurable(f"SQLite runs with synchronous={synchronous}, journal_mode={journal}; need 2 and wal")
+                    raise NotDurable(
+                        f"SQLite runs with synchronous={synchronous}, journal_mode={journal}; need 2 and wal"
+                    )
                 return
             for name in ("fsync", "synchronous_commit"):
                 if (await connection.execute(text(f"SHOW {name}"))).scalar_one() == "off":
-                    raise NotDurable(f"PostgreSQL runs with {name}=off: acknowledged messages could be lost; switch it on")
+                    raise NotDurable(
+                        f"PostgreSQL runs with {name}=off: acknowledged messages could be lost; switch it on"
+                    )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:

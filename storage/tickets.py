@@ -171,7 +171,10 @@ async def view_counts(session: AsyncSession, scope: Scope, filters: Filters, *, 
 async def of_person(session: AsyncSession, person_id: int, *, limit: int = 20) -> Sequence[Ticket]:
     """A requester's own tickets, newest first."""
     rows = await session.execute(
-        select(Ticket).where(Ticket.person_id == person_id).order_by(Ticket.opened_at.desc(), Ticket.id.desc()).limit(limit)
+        select(Ticket)
+        .where(Ticket.person_id == person_id)
+        .order_by(Ticket.opened_at.desc(), Ticket.id.desc())
+        .limit(limit)
     )
     return rows.scalars().all()
 

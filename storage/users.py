@@ -28,9 +28,7 @@ async def all_users(session: AsyncSession) -> Sequence[tuple[User, str | None]]:
 async def active_per_unit(session: AsyncSession) -> dict[str, int]:
     """How many people can sign in for each unit; a unit without any is missing."""
     rows = await session.execute(
-        select(User.unit_code, func.count())
-        .where(User.is_active, User.unit_code.is_not(None))
-        .group_by(User.unit_code)
+        select(User.unit_code, func.count()).where(User.is_active, User.unit_code.is_not(None)).group_by(User.unit_code)
     )
     return {code: number for code, number in rows if code is not None}
 
@@ -39,10 +37,12 @@ async def names(session: AsyncSession, ids: set[int]) -> dict[int, str]:
     if not ids:
         return {}
     rows = await session.execute(select(User.id, User.name).where(User.id.in_(ids)))
-    return {user_id: name for user_id, name in rows}
+    return {row.id: row.name for row in rows}
 
 
-async def signed_in(session: AsyncSession, token_hash: str, *, now: datetime) -> tuple[User, UserSession, str | None] | None:
+async def signed_in(
+    session: AsyncSession, token_hash: str, *, now: datetime
+) -> tuple[User, UserSession, str | None] | None:
     """The user of a live session with the path of their unit; None when expired, signed out or disabled."""
     row = (
         await session.execute(

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from bot.app import Content, Process, build_process, build_services, create_app
 from config.settings import Settings
+from console import auth
 from handlers import accounts
 from handlers.access import Responder
 from handlers.services import Services
@@ -135,6 +136,12 @@ class House:
         responder = await self.responder(unit)
         async with self.process.database.transaction() as session:
             return await act(session, responder, number, *words, self.process.services)
+
+    async def desk_page(self, unit: str, path: str) -> httpx.Response:
+        """A page of the desk as a cadre of this unit gets it."""
+        await self.responder(unit)
+        token, _ = await accounts.sign_in(self.process.database, f"cadre.{unit}", PASSWORD, now=self.clock())
+        return await self.client.get(path, headers={"Cookie": f"{auth.COOKIE}={token}"})
 
     async def ticket(self, number: str) -> Ticket:
         """The ticket as stored."""

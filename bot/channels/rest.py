@@ -90,10 +90,12 @@ def rest_health() -> dict[str, str]:
 
 @router.post("/webhooks/rest/webhook", dependencies=[Depends(token_checked)], openapi_extra=_body(RestMessage))
 async def rest_webhook(request: Request) -> Response:
-    """One message in, the replies out. ``metadata.message_id`` makes a repeat harmless: same replies, no second effect."""
+    """One message in, the replies out. A repeated ``metadata.message_id`` gives the same replies and no second effect."""
     message = await read_json(request, RestMessage)
     if clean_text(message.sender) != message.sender:
-        raise BadInput("error.bad_field", field="sender", problem=site_of(request).services.named("error.problem_value"))
+        raise BadInput(
+            "error.bad_field", field="sender", problem=site_of(request).services.named("error.problem_value")
+        )
     message_id = message.metadata.message_id if message.metadata else None
     if message_id is not None and not 1 <= len(str(message_id)) <= MAX_MESSAGE_ID:
         problem = site_of(request).services.named("error.problem_value")

@@ -17,12 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.bodies import read_json
 from bot.channels.base import SendResult, Sent
+from bot.dispatch import Fed
 from bot.running import running
 from console.origin import refuse_cross_site
 from console.pages import locale_of
 from console.site import Site, site_of
 from handlers.errors import NotAllowedHere, UserFacingError
 from handlers.inbound import Inbound, clean_text
+from handlers.state import ConversationState
 from storage import conversations
 from storage.conversations import Said
 from storage.outbox import Claim
@@ -152,7 +154,7 @@ class ChatMessage(BaseModel):
     payload: str | None = Field(default=None, max_length=200)
 
 
-async def _feed(request: Request, visitor: Visitor, *, text: str, payload: str | None, client_id: str) -> Any:
+async def _feed(request: Request, visitor: Visitor, *, text: str, payload: str | None, client_id: str) -> Fed:
     site = site_of(request)
     return await running(request).dispatcher.feed(
         Inbound(
@@ -174,9 +176,7 @@ async def send(request: Request) -> Response:
     site = site_of(request)
     visitor = _check(request, site, request.headers.get("x-csrf-token", ""))
     message = await read_json(request, ChatMessage)
-    fed = await _feed(
-        request, visitor, text=message.text, payload=message.payload, client_id=message.client_id
-    )
+    fed = await _feed(request, visitor, text=message.text, payload=message.payload, client_id=message.client_id)
     locale = locale_of(request)
     shown = [Shown.of(said, site, locale).to_json() for said in (fed.received, *fed.replies)]
     return JSONResponse({"messages": shown})
@@ -201,8 +201,8 @@ async def _title_of(request: Request, visitor: Visitor, payload: str) -> str:
     """What the pressed button said, for the transcript."""
     async with site_of(request).database.reading() as session:
         found = await conversations.find(session, channel=KIND, account=ACCOUNT, peer=visitor.peer)
-    offers = found.state.get("offers", []) if found is not None else []
-    titles = {button["payload"]: button["title"] for offer in offers for button in offer}
+    state = ConversationState.from_json(found.state if found is not None else {})
+    titles = {button["payload"]: button["title"] for offer in state.offers for button in offer}
     return titles.get(payload, payload)
 
 
@@ -238,7 +238,9 @@ async def events(request: Request, after: Annotated[int, Query(ge=0)] = 0) -> Re
 
 async def _stream(request: Request, site: Site, visitor: Visitor, after: int) -> AsyncIterator[str]:
     conversation_id = await _conversation_id(site, visitor)
-    topics = [f"address:{KIND}:{ACCOUNT}:{visitor.peer}"] + ([f"conversation:{conversation_id}"] if conversation_id else [])
+    topics = [f"address:{KIND}:{ACCOUNT}:{visitor.peer}"] + (
+        [f"conversation:{conversation_id}"] if conversation_id else []
+    )
     pause = HEARTBEAT_SECONDS
     if not site.database.is_sqlite and not site.hub.spans_processes:
         pause = LOOK_SECONDS_WITHOUT_RELAY

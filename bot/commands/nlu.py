@@ -30,7 +30,9 @@ def _load(model: Path) -> LocalEngine:
 
 @app.command()
 def train(
-    data: Annotated[list[Path], typer.Option("--data", help="Rasa 3.1 YAML file or folder; may be given several times.")],
+    data: Annotated[
+        list[Path], typer.Option("--data", help="Rasa 3.1 YAML file or folder; may be given several times.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the model; must be new or an older model.")],
 ) -> int:
     """Train a model."""
@@ -53,7 +55,9 @@ def test(
     result = evaluation.evaluate(_load(model), read_training_files(data, may_conflict=True))
     if report is not None:
         try:
-            report.write_text(json.dumps(evaluation.to_json(result), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+            report.write_text(
+                json.dumps(evaluation.to_json(result), ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+            )
         except OSError as error:
             raise Failed(f"{report}: cannot be written: {error.strerror}") from error
     print(_summary(result))

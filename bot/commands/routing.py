@@ -24,7 +24,9 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 @app.command()
 def explain(
     text: Annotated[str, typer.Option("--text", help="What the person wrote.")],
-    topic: Annotated[str | None, typer.Option("--topic", help="Topic code; recognised from the text when left out.")] = None,
+    topic: Annotated[
+        str | None, typer.Option("--topic", help="Topic code; recognised from the text when left out.")
+    ] = None,
     area: Annotated[str | None, typer.Option("--area", help="Six-digit area code; looked for in the text.")] = None,
     unit: Annotated[str | None, typer.Option("--unit", help="Unit the person asks for.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole decision as JSON.")] = False,

@@ -19,6 +19,7 @@ from bot import app as composition
 from bot import seed as seeding
 from config import logs
 from config.settings import Settings
+from storage.session import CONNECTION_LOST, NotDurable
 
 SHUTDOWN_SECONDS = 4
 
@@ -38,7 +39,9 @@ def read_settings(**overrides: object) -> Settings:
 
 
 def serve(
-    demo: Annotated[bool, typer.Option("--demo", help="Load the starter content once and create the demo users.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Load the starter content once and create the demo users.")
+    ] = False,
     host: Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (default 8000).")] = None,
 ) -> int:
@@ -135,7 +138,9 @@ def work() -> int:
     settings = read_settings()
     logs.configure(settings.log_level)
     if settings.database().startswith("sqlite"):
-        raise Failed("with SQLite the worker runs inside `serve`; a separate one needs QINGSHENG_DATABASE_URL=postgresql://…")
+        raise Failed(
+            "with SQLite the worker runs inside `serve`; a separate one needs QINGSHENG_DATABASE_URL=postgresql://…"
+        )
     process = composition.build_process(settings)
     asyncio.run(_work(process))
     return 0
@@ -168,7 +173,7 @@ def seed(
 async def _prepare_once(process: composition.Process) -> seeding.Loaded:
     try:
         return await process.prepare()
-    except (composition.NotDurable, *composition.CONNECTION_LOST) as error:
+    except (NotDurable, *CONNECTION_LOST) as error:
         raise Failed(f"the database is not usable: {error}") from error
     finally:
         await process.database.close()

@@ -84,6 +84,9 @@ function prepare(root) {
     });
   }
 }
+// Regions as the server sent them, to tell its changes from ours.
+const served = new WeakMap();
+for (const region of document.querySelectorAll("[data-live]")) served.set(region, region.innerHTML);
 prepare(document);
 
 let isLeaving = false;
@@ -121,12 +124,14 @@ function swap(fresh) {
   for (const region of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(region.id);
     if (!next) { if (!("hasForms" in region.dataset)) region.replaceChildren(); continue; }
-    if (next.innerHTML === region.innerHTML) { copyData(next, region); continue; }
+    const html = next.innerHTML;
+    if (html === served.get(region)) { copyData(next, region); continue; }
     if ("hasForms" in region.dataset && isBusy(region)) { held = true; continue; }
     const open = [...region.querySelectorAll("details[open][id]")].map((one) => one.id);
     const focused = region.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     const known = new Set([...region.querySelectorAll("[data-row]")].map((row) => row.dataset.row));
     region.replaceChildren(...document.importNode(next, true).childNodes);
+    served.set(region, html);
     copyData(next, region);
     for (const id of open) { const one = document.getElementById(id); if (one) one.open = true; }
     for (const row of region.querySelectorAll("[data-row]")) row.classList.toggle("is-fresh", !known.has(row.dataset.row));

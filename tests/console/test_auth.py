@@ -113,6 +113,7 @@ async def test_guessing_is_slowed_down(desk: Desk) -> None:
         "/\\evil.example",
         "/console/../../evil",
         "/console//evil.example",
+        "/console/%2e%2e/evil",
         "javascript:alert(1)",
         "/console/\r\nSet-Cookie: a=b",
         "/",
@@ -122,8 +123,7 @@ async def test_guessing_is_slowed_down(desk: Desk) -> None:
     ],
 )
 def test_only_our_own_pages_follow_a_sign_in(wanted: str) -> None:
-    landed = safe_next(wanted)
-    assert landed == "/console/" or landed == "/console/../../evil"  # a browser tidies this to /evil, still ours
+    assert safe_next(wanted) == "/console/"
 
 
 def test_a_page_of_ours_follows_a_sign_in() -> None:
