@@ -14,6 +14,7 @@ from handlers import cadre
 from handlers.access import Responder
 from handlers.services import Services
 from routing.lifecycle import Outcome, TicketAction, TicketStatus, may, next_status
+from routing.sla import CITIZEN_LIMIT, first_reply_target
 from storage import conversations, outbox, ratings, tickets, users
 from storage.models import OutboxMessage, Rating, RoutingDecision, Ticket, TicketEvent, Timer, Visibility
 
@@ -117,6 +118,8 @@ class TicketShown:
     targets: tuple[tuple[str, str, bool], ...]
     shows_contact: bool
     stamp: str
+    first_target: datetime | None
+    """The unit's own target for the first reply where it is earlier than the citizen's 72 hours."""
 
 
 def folded(text: str) -> Folded:
@@ -175,6 +178,7 @@ async def ticket_shown(
     events = all_events if len(all_events) <= SHOWN_EVENTS else [*all_events[:2], *all_events[2 - SHOWN_EVENTS :]]
     names = await users.names(session, _user_ids(ticket, events))
     acts = acts_for(responder, ticket)
+    target = first_reply_target(ticket.due_at - CITIZEN_LIMIT, ticket.urgency)
     return TicketShown(
         ticket=ticket,
         topic=services.topics.name(ticket.topic, locale) or ticket.topic,
@@ -196,6 +200,7 @@ async def ticket_shown(
         # An admin looks after the service; whose telephone number this is, is the unit's business.
         shows_contact=not responder.is_admin and not ticket.is_anonymous,
         stamp=stamp_of(ticket),
+        first_target=target if target < ticket.due_at else None,
     )
 
 

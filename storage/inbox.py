@@ -50,7 +50,7 @@ async def record(
         "received_at": now,
     }
     connection = await session.connection()
-    inbound_id = (await connection.execute(_insert(session), values)).scalar_one_or_none()
+    inbound_id: int | None = (await connection.execute(_insert(session), values)).scalar_one_or_none()
     if inbound_id is not None:
         conversation.next_seq += 1
     return inbound_id

@@ -16,7 +16,8 @@ from storage.session import announce
 
 LEASE = timedelta(seconds=30)
 UNSENT = (OutboxStatus.PENDING, OutboxStatus.CLAIMED)
-WAITING = (OutboxStatus.PENDING, OutboxStatus.HELD)
+WAITING = (OutboxStatus.PENDING, OutboxStatus.CLAIMED, OutboxStatus.HELD)
+"""Claimed ones too: the worker that is just finding out that it may not write first then loses its lease."""
 DELIVERY_TOPIC = "outbox"
 
 

@@ -90,7 +90,7 @@ def rest_health() -> dict[str, str]:
 
 @router.post("/webhooks/rest/webhook", dependencies=[Depends(token_checked)], openapi_extra=_body(RestMessage))
 async def rest_webhook(request: Request) -> Response:
-    """One message in, the replies out. A repeated ``metadata.message_id`` gives the same replies and no second effect."""
+    """One message in, the replies out. The same ``metadata.message_id`` again: the same replies, no second effect."""
     message = await read_json(request, RestMessage)
     if clean_text(message.sender) != message.sender:
         raise BadInput(
