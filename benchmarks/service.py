@@ -164,8 +164,13 @@ def main() -> None:
     parser.add_argument("--senders", type=int, default=8)
     parser.add_argument("--database", default="", help="PostgreSQL URL; SQLite when left out")
     wanted = parser.parse_args()
-    figures = measure(senders=wanted.senders, seconds=wanted.seconds, database=wanted.database)
-    print(f"service, {'PostgreSQL' if wanted.database else 'SQLite'}, {wanted.senders} senders, {wanted.seconds:.0f} s")
+    show(senders=wanted.senders, seconds=wanted.seconds, database=wanted.database)
+
+
+def show(*, senders: int, seconds: float, database: str = "") -> None:
+    """Measure and print."""
+    figures = measure(senders=senders, seconds=seconds, database=database)
+    print(f"service, {'PostgreSQL' if database else 'SQLite'}, {senders} senders, {seconds:.0f} s")
     for name, value in figures.items():
         print(f"  {name:<28} {value:10.1f}" if value >= 10 else f"  {name:<28} {value:10.2f}")
 

@@ -130,10 +130,13 @@ async def ticket_list(request: Request, user: Someone) -> Response:
     site, locale = site_of(request), locale_of(request)
     services, responder, now = site.services, user.responder, site.services.now()
     filters = filters_of(request, services, responder)
+    is_filtered = bool(filters.topic or filters.unit or filters.text)
     async with site.database.reading() as session:
         counts = await tickets.view_counts(session, responder.scope, filters, now=now)
-        everything = Filters(assignee_id=responder.id)
-        unfiltered = await tickets.view_counts(session, responder.scope, everything, now=now)
+        unfiltered = counts
+        if is_filtered:
+            everything = Filters(assignee_id=responder.id)
+            unfiltered = await tickets.view_counts(session, responder.scope, everything, now=now)
         total = counts.views[filters.view]
         pages = max(1, -(-total // PER_PAGE))
         page = min(whole_number(request.query_params.get("page", "")), pages)
@@ -148,7 +151,7 @@ async def ticket_list(request: Request, user: Someone) -> Response:
         rows=_rows(found, names, services, now=now, t=words(site, request), locale=locale),
         views=[(view, counts.views[view], list_address(filters, view=view)) for view in VIEWS],
         filters=filters,
-        is_filtered=bool(filters.topic or filters.unit or filters.text),
+        is_filtered=is_filtered,
         topics=topic_choices(services, locale),
         units=unit_choices(services, responder),
         total=total,

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 3.0
 HEARTBEAT_SECONDS = 15.0
-COALESCE_SECONDS = 0.4
+COALESCE_SECONDS = 0.5
 """A burst of changes is one refresh of the page."""
 
 State = dict[str, Any]

@@ -77,7 +77,7 @@ def offer_choice(turn: Turn, intents: Sequence[RankedIntent]) -> None:
     if not buttons:
         admit(turn, intents)
         return
-    turn.say("faq.choose", buttons=[*buttons, turn.button("button.none_of_these", "/none")])
+    turn.say("faq.choose", buttons=buttons)
     miss(turn, "ambiguous", intents)
 
 

@@ -207,6 +207,13 @@ async def _bare_yes_or_no(turn: Turn, *, is_command: bool) -> None:
     turn.say("greeting.what_next", buttons=[turn.button("function.help_menu", "/menu")])
 
 
+async def _none_of_these(turn: Turn, *, is_command: bool) -> None:
+    if turn.state.form is not None:
+        await form_dialogue.read_answer(turn, turn.state.form)
+    else:
+        turn.say("faq.none_of_these", buttons=[turn.button("button.person", "/help")])
+
+
 def _not_yet(name: str) -> Callable[..., Awaitable[None]]:
     """A function of a later version: say so, and offer the unit that runs it."""
 
@@ -238,6 +245,7 @@ FUNCTIONS: dict[str, Callable[..., Awaitable[None]]] = {
     "help_menu": _menu,
     "cancel": _cancel,
     "back": _back,
+    "none_of_these": _none_of_these,
     "resume": _resume,
     "greet": _greet,
     "thanks": _thanks,
@@ -310,8 +318,6 @@ async def _press(turn: Turn, payload: str) -> None:
         case "help":
             last = "" if first == "new" else turn.state.last_text
             await form_dialogue.start(turn, last, topic=_topic_of_last(turn) if last else None)
-        case "none":
-            turn.say("faq.none_of_these", buttons=[turn.button("button.person", "/help")])
         case "menu" | "cancel":
             await _do(turn, "help_menu" if verb == "menu" else "cancel")
         case "complain" | "fake":

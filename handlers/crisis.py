@@ -40,29 +40,29 @@ async def respond_to_acute(turn: Turn, match: CrisisMatch) -> None:
     if decision is None:
         return
     if decision.topic is not None:
-        await _reach_desk(turn, match.top_category, decision.topic, decision)
+        await _reach_desk(turn, match.top_category, decision.topic, decision, text=turn.text)
     elif decision.actions.get("open_ticket") == "ask":
         turn.offer_on_last(turn.button("button.crisis_call", "/crisis"))
 
 
-async def _reach_desk(turn: Turn, category: str, topic: str, decision: CrisisDecision) -> None:
+async def _reach_desk(turn: Turn, category: str, topic: str, decision: CrisisDecision, *, text: str) -> None:
     state = turn.state
     running = await tickets.newest_crisis(turn.session, turn.person_id, since=turn.now - SAME_CASE)
     form, state.form = state.form, None
     state.expect(None)
     if running is not None:
-        await add_text(turn.session, turn.services, running, turn.text, at=turn.now)
+        await add_text(turn.session, turn.services, running, text, at=turn.now)
         turn.say("crisis.added", is_essential=True, ticket_no=running.number)
         _follow(state, running, turn.now)
         return
     earlier = form.text if form is not None else ""
-    place = turn.services.places.find_place(turn.text) or turn.services.places.find_place(earlier)
+    place = turn.services.places.find_place(text) or turn.services.places.find_place(earlier)
     opened = await open_ticket(
         turn.session,
         turn.services,
         turn.conversation,
         TicketForm(
-            text=f"{earlier}\n{turn.text}" if earlier else turn.text,
+            text=f"{earlier}\n{text}" if earlier else text,
             topic=topic,
             area=place.area_code if place else None,
             locality=place.locality if place else None,
@@ -94,7 +94,9 @@ def add_care(turn: Turn, match: CrisisMatch) -> None:
     if decision is None:
         return
     turn.state.last_text = turn.text
-    turn.say_text(decision.reason, buttons=[turn.button("button.crisis_call", "/crisis")], is_essential=True)
+    # A rule that opens a ticket says that somebody will come; nothing is opened before the person accepts.
+    text = decision.reason if decision.topic is None else turn.services.lexicon.hotline_text(decision.category)
+    turn.say_text(text, buttons=[turn.button("button.crisis_call", "/crisis")], is_essential=True)
 
 
 async def call_person(turn: Turn) -> None:
@@ -110,7 +112,7 @@ async def call_person(turn: Turn) -> None:
     decision = services.router.crisis_action({category: "high"}, request, today=today)
     if decision is None:
         return
-    await _reach_desk(turn, category, decision.topic or "mind.crisis", decision)
+    await _reach_desk(turn, category, decision.topic or "mind.crisis", decision, text=text)
 
 
 async def keep_for_desk(turn: Turn) -> bool:

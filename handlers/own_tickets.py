@@ -185,6 +185,7 @@ async def change_unit(turn: Turn, number: str | None, wanted: str | None = None,
     ticket = await _choose(turn, number, "unit", _WAITING)
     if ticket is None:
         return
+    tickets.require_movable(ticket)
     services = turn.services
     if wanted is None and text:
         named = [unit.code for unit in services.places.find_units(text) if unit.code != ticket.unit_code]

@@ -305,6 +305,12 @@ async def reopen(session: AsyncSession, services: Services, ticket: Ticket, text
     )
 
 
+def require_movable(ticket: Ticket) -> None:
+    """Raises TicketMovedOn when the requester cannot choose another unit (any more)."""
+    if not may(TicketStatus(ticket.status), TicketAction.CHANGE_UNIT) or ticket.is_crisis:
+        raise TicketMovedOn("error.ticket_unit_fixed", ticket_no=ticket.number)
+
+
 async def change_unit(
     session: AsyncSession,
     services: Services,
@@ -319,8 +325,7 @@ async def change_unit(
     Returns the new unit's code and the reason. The due time stays. Raises TicketMovedOn when it is answered already
     and BadInput, with why not, when the named unit may not handle the topic.
     """
-    if not may(TicketStatus(ticket.status), TicketAction.CHANGE_UNIT) or ticket.is_crisis:
-        raise TicketMovedOn("error.ticket_unit_fixed", ticket_no=ticket.number)
+    require_movable(ticket)
     form = form_of(ticket)
     request = routing_request(services, replace(form, unit_choice=wanted), channel="change")
     if wanted is not None and _only_sorts(services, wanted, ticket.topic):

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from bot.app import Content, Process, build_process, build_services, create_app
 from config.settings import Settings
@@ -24,7 +25,7 @@ from handlers.access import Responder
 from handlers.services import Services
 from handlers.tickets import mark_overdue
 from storage import tickets
-from storage.models import Role, Ticket, TicketEvent
+from storage.models import OutboxMessage, OutboxStatus, Role, Ticket, TicketEvent
 
 START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 """Ten in the morning in China, after every seed rule has become valid."""
@@ -132,10 +133,12 @@ class House:
         return self.responders[unit]
 
     async def act(self, unit: str, act: Callable[..., Awaitable[Ticket]], number: str, *words: str) -> Ticket:
-        """A cadre of this unit does one act of handlers/cadre.py, in one transaction."""
+        """A cadre of this unit does one act of handlers/cadre.py, in one transaction; what it says is delivered."""
         responder = await self.responder(unit)
         async with self.process.database.transaction() as session:
-            return await act(session, responder, number, *words, self.process.services)
+            ticket = await act(session, responder, number, *words, self.process.services)
+        await self.deliver()
+        return ticket
 
     async def desk_page(self, unit: str, path: str) -> httpx.Response:
         """A page of the desk as a cadre of this unit gets it."""
@@ -159,12 +162,21 @@ class House:
     async def watch_clocks(self) -> int:
         """One round of the overdue sweep; how many clocks it found run out."""
         async with self.process.database.transaction() as session:
-            return await mark_overdue(session, self.process.services)
+            found = await mark_overdue(session, self.process.services)
+        await self.deliver()
+        return found
 
     async def deliver(self) -> None:
-        """Let the delivery worker drain the outbox."""
-        while await self.process.delivery.run_once():
-            pass
+        """Drain the outbox, and wait for what the running worker has in hand."""
+        in_hand = select(OutboxMessage.id).where(OutboxMessage.status == OutboxStatus.CLAIMED)
+        async with asyncio.timeout(10):
+            while True:
+                if await self.process.delivery.run_once():
+                    continue
+                async with self.process.database.reading() as session:
+                    if (await session.execute(in_hand)).first() is None:
+                        return
+                await asyncio.sleep(0.005)
 
 
 def settings_for(data_dir: Path, database_url: str, redis_url: str | None, **more: Any) -> Settings:

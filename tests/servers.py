@@ -104,7 +104,7 @@ def own_directory(name: str) -> Iterator[Path]:
 # ── PostgreSQL ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _postgres_binaries() -> Path | None:
+def postgres_binaries() -> Path | None:
     """The directory with initdb and postgres: the newest that a package installed, else the one on PATH."""
     packaged = {
         int(initdb.parts[-3]): initdb.parent
@@ -174,7 +174,7 @@ class PostgresServer:
 @contextlib.contextmanager
 def running_postgres() -> Iterator[PostgresServer]:
     """Start PostgreSQL as installed, with its default settings: durable as in production, since the product insists."""
-    binaries = _postgres_binaries()
+    binaries = postgres_binaries()
     if binaries is None:
         unavailable("PostgreSQL is not installed: neither /usr/lib/postgresql/*/bin/initdb nor initdb on PATH.")
     user = _server_user()

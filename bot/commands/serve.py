@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import signal
 import socket
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import Annotated
+from typing import IO, Annotated
 
 import typer
 import uvicorn
@@ -38,6 +39,43 @@ def read_settings(**overrides: object) -> Settings:
         raise Failed(f"QINGSHENG_{name}: {first['msg']}") from error
 
 
+_claimed: list[IO[str]] = []
+"""Kept open as long as the process lives: closing the file would give the claim back."""
+
+
+def _claim_data_dir(settings: Settings) -> None:
+    """One serving process per SQLite file. Raises Failed when another one has it."""
+    if not settings.database().startswith("sqlite"):
+        return
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    claim = (settings.data_dir / "serve.lock").open("a")
+    try:
+        import fcntl
+
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:  # not on Windows
+        return
+    except OSError as error:
+        claim.close()
+        raise Failed(
+            f"another Qingsheng already serves the data in {settings.data_dir.resolve()}; "
+            "SQLite allows one, PostgreSQL (QINGSHENG_DATABASE_URL) as many as you like"
+        ) from error
+    _claimed.append(claim)
+
+
+def _allow_many_connections() -> None:
+    """Every open page holds a connection: use as many file descriptors as the system lets us have."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        with contextlib.suppress(ValueError, OSError):  # macOS caps it below what it calls the hard limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def serve(
     demo: Annotated[
         bool, typer.Option("--demo", help="Load the starter content once and create the demo users.")
@@ -49,6 +87,8 @@ def serve(
     settings = read_settings(host=host, port=port)
     logs.configure("WARNING" if demo and settings.log_level == "INFO" else settings.log_level)
     listener = _listen(settings)
+    _claim_data_dir(settings)
+    _allow_many_connections()
     _say("Reading the content and the language models (the first start trains them, a few seconds)…")
     process = composition.build_process(settings, wants_demo=demo)
     process.on_ready = lambda loaded: _show_start(settings, loaded)

@@ -14,13 +14,14 @@ import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Error, Page, async_playwright
 
+from tests.browser.people import Cadres, Service, SignedInAs, Visits
 from tests.servers import LOOPBACK, free_port, start, stop, unavailable, wait_until_ready
 
 HERE = Path(__file__).resolve().parent
@@ -28,7 +29,6 @@ ROOT = HERE.parent.parent
 FAILURES = HERE / "failures"
 
 SERVICE_START_SECONDS = 120  # the first start makes the database, loads the content and trains the engine
-PAGE_MILLISECONDS = 15_000
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",  # containers run as root
     "--disable-gpu",
@@ -54,16 +54,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if report.when == "call":
         item.stash[_REPORT] = report
     return report  # type: ignore[return-value]
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """The running service: `admin` and every `cadre.<unit code>` of the demo sign in with `password`."""
-
-    base_url: str
-    password: str
-    pid: int
-    log: Path
 
 
 @pytest.fixture(scope="session")
@@ -112,24 +102,44 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(browser: Browser, service: Service, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
-    """A page of a new visitor at the service: `await page.goto("/")`.
+async def visits(browser: Browser, service: Service, request: pytest.FixtureRequest) -> AsyncIterator[Visits]:
+    """Visitors of this test: `await visits.new()` is a browser of its own, empty like a new phone.
 
-    A script error on any page of the visit fails the test; a failed test leaves a picture in tests/browser/failures/.
+    A script error, a dialog or a breach of the content security policy on any page fails the test; a failed test
+    leaves pictures in tests/browser/failures/.
     """
-    context = await browser.new_context(base_url=service.base_url, locale="zh-CN", timezone_id="Asia/Shanghai")
-    context.set_default_timeout(PAGE_MILLISECONDS)
-    script_errors: list[str] = []
-    context.on("weberror", lambda error: script_errors.append(str(error.error)))
-    visit = await context.new_page()
-    yield visit
+    opened = Visits(browser, service)
+    yield opened
     report = request.node.stash.get(_REPORT, None)
-    if report is not None and report.failed and not visit.is_closed():
+    if report is not None and report.failed:
         FAILURES.mkdir(exist_ok=True)
         name = re.sub(r"[^\w.-]+", "_", request.node.name)
-        try:
-            await visit.screenshot(path=FAILURES / f"{name}.png", full_page=True)
-        except Error as error:  # the browser may be what failed
-            request.node.add_report_section("teardown", "screenshot", str(error))
-    await context.close()
-    assert not script_errors, "script errors on the page: " + "; ".join(script_errors)
+        for number, visited in enumerate(opened.pages(), start=1):
+            try:
+                await visited.screenshot(path=FAILURES / f"{name}.{number}.png", full_page=True)
+            except Error as error:  # the browser may be what failed
+                request.node.add_report_section("teardown", "screenshot", str(error))
+    await opened.close()
+    assert not opened.troubles, "trouble on the pages: " + "; ".join(opened.troubles)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(visits: Visits) -> Page:
+    """A page of a new visitor at the service: `await page.goto("/")`."""
+    return await visits.new()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def cadres(browser: Browser, service: Service) -> Cadres:
+    """The demo users' sessions of this run."""
+    return Cadres(browser, service)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(visits: Visits, cadres: Cadres) -> SignedInAs:
+    """`await desk("admin")`, `await desk("cadre.gd-zs-union-guzhen")`: a new browser in which this user is signed in."""
+
+    async def signed_in(login: str, **options: Any) -> Page:
+        return await visits.new(storage_state=await cadres.session(login), **options)
+
+    return signed_in

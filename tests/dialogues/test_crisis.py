@@ -83,7 +83,7 @@ async def test_every_acute_phrase_opens_a_ticket(small_house: House, text: str) 
     assert (await the_crisis_ticket(small_house)).is_crisis
 
 
-@pytest.mark.parametrize("text", ["我 不 想 活 了", "我不，想。活！了", "我不\u200b想\u200b活\u200b了", "我不想活瞭"])
+@pytest.mark.parametrize("text", ["我 不 想 活 了", "我不，想。活！了", "我不\u200b想\u200b活\u200b了", "我想自殺"])
 async def test_letters_between_the_letters_hide_nothing(small_house: House, text: str) -> None:
     await small_house.chat().say(text)
     assert (await the_crisis_ticket(small_house)).is_crisis
@@ -105,6 +105,11 @@ async def test_a_fire_gets_the_emergency_numbers_and_no_ticket(small_house: Hous
     assert "119" in said
     assert "工单号" not in said
     assert await crisis_tickets(small_house) == []
+
+
+async def test_an_injury_of_somebody_who_wants_to_die_opens_a_ticket_all_the_same(small_house: House) -> None:
+    await small_house.chat().say("我割腕了，大出血")
+    assert (await the_crisis_ticket(small_house)).crisis_category == "self_harm"
 
 
 @pytest.mark.parametrize("text", ["累死了", "笑死我了", "气死我了", "这游戏打死我也不玩了", *HARMLESS])

@@ -101,8 +101,7 @@ async def test_a_half_understood_question_gets_up_to_three_titles_to_choose_from
     chat = house.chat()
     sentence = await _first(house, HALF_UNDERSTOOD, Ambiguous)
     assert "你问的是不是下面这些" in await chat.say(sentence)
-    *offers, (none, _) = chat.buttons.items()
-    assert none == "都不是"
+    offers = list(chat.buttons.items())
     assert 2 <= len(offers) <= 3
     title, payload = offers[1]
     chosen = {"number": "2", "title": title, "payload": payload, "full width number": "２"}[way]
@@ -113,7 +112,7 @@ async def test_a_half_understood_question_gets_up_to_three_titles_to_choose_from
 async def test_none_of_these_offers_a_person(small_house: House) -> None:
     chat = small_house.chat()
     await chat.say(await _first(small_house, HALF_UNDERSTOOD, Ambiguous))
-    assert "换个说法" in await chat.press("都不是")
+    assert "换个说法" in await chat.say("都不是")
     assert list(chat.buttons) == ["找人帮忙"]
 
 

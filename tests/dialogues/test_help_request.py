@@ -22,7 +22,6 @@ async def test_an_answer_reaches_the_person_and_is_rated(house: House) -> None:
     chat = house.chat()
     number = await chat.open_ticket()
     await house.act(XIAOLAN_UNION, cadre.answer, number, "已联系厂方，周五前发放。")
-    await house.deliver()
     heard = await chat.say("查进度")
     assert "已联系厂方，周五前发放。" in heard
     assert "已答复" in heard

@@ -1,0 +1,194 @@
+"""The people of the browser tests: visitors with a browser each, somebody at the chat, a cadre at the desk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, StorageState, WebError, expect
+
+PAGE_MILLISECONDS = 15_000
+PHONE = {"width": 390, "height": 844}
+SCREEN = {"width": 1280, "height": 800}
+
+XIAOLAN = "gd-zs-union-xiaolan"
+"""Kept for tests/browser/test_main_job.py: it counts this unit's tickets."""
+GUZHEN = "gd-zs-union-guzhen"
+TORCH = "gd-zs-union-torch"
+WAGES_IN_GUZHEN = "老板拖欠工资三个月，在古镇一家灯饰厂"
+"""A whole help request in one sentence: it goes to the union of Guzhen."""
+
+_NUMBER = re.compile(r"[A-Z]{2}\d{10,}")
+_CODE = re.compile(r"查询码([2-9A-Z]{8})")
+
+SignedInAs = Callable[..., Coroutine[Any, Any, Page]]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The running service: `admin` and every `cadre.<unit code>` of the demo sign in with `password`."""
+
+    base_url: str
+    password: str
+    pid: int
+    log: Path
+
+
+@dataclass  # no slots: Playwright keeps its wrappers of our handlers on the instance
+class Visits:
+    """Browsers of visitors; whatever goes wrong in one of their pages is collected in ``troubles``."""
+
+    browser: Browser
+    service: Service
+    troubles: list[str] = field(default_factory=list)
+    _contexts: list[BrowserContext] = field(default_factory=list)
+
+    async def new(self, **options: Any) -> Page:
+        """A page in a new browser: a screen of 1280 by 800 in Shanghai, unless told otherwise."""
+        chosen = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "viewport": SCREEN, **options}
+        context = await self.browser.new_context(base_url=self.service.base_url, **chosen)
+        self._contexts.append(context)
+        context.set_default_timeout(PAGE_MILLISECONDS)
+        context.on("weberror", self._on_error)
+        context.on("console", self._on_console)
+        context.on("dialog", self._on_dialog)
+        return await context.new_page()
+
+    def _on_error(self, error: WebError) -> None:
+        self.troubles.append(f"script error: {error.error}")
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            self.troubles.append(message.text)
+
+    async def _on_dialog(self, dialog: Dialog) -> None:
+        if dialog.type != "beforeunload":  # “leave without sending?” is ours
+            self.troubles.append(f"{dialog.type}: {dialog.message}")
+        await dialog.accept()
+
+    def pages(self) -> list[Page]:
+        return [page for context in self._contexts for page in context.pages]
+
+    async def close(self) -> None:
+        for context in self._contexts:
+            await context.close()
+
+
+@dataclass(slots=True)
+class Cadres:
+    """Signs each user in once a run: the service allows ten sign-ins at once and one more every ten seconds."""
+
+    browser: Browser
+    service: Service
+    _sessions: dict[str, StorageState] = field(default_factory=dict)
+
+    async def session(self, login: str) -> StorageState:
+        """The cookies of this user. Sign out only what you signed in yourself."""
+        if login not in self._sessions:
+            context = await self.browser.new_context(base_url=self.service.base_url, locale="zh-CN")
+            page = await context.new_page()
+            await sign_in(page, login, self.service.password)
+            self._sessions[login] = await context.storage_state()
+            await context.close()
+        return self._sessions[login]
+
+
+async def sign_in(page: Page, login: str, password: str, *, at: str = "/console/") -> None:
+    """From any page of the desk through the sign-in form to that page."""
+    await page.goto(at)
+    await fill_sign_in(page, login, password)
+    await expect(page.get_by_role("navigation", name="工作台菜单")).to_be_visible()
+
+
+async def fill_sign_in(page: Page, login: str, password: str) -> None:
+    await page.get_by_label("用户名", exact=True).fill(login)
+    await page.get_by_label("密码", exact=True).fill(password)
+    await page.get_by_role("button", name="登录", exact=True).click()
+
+
+@dataclass(slots=True)
+class Requester:
+    """Somebody at the chat page."""
+
+    page: Page
+    number: str = ""
+    code: str = ""
+
+    async def come(self) -> None:
+        await self.page.goto("/")
+
+    async def say(self, text: str) -> str:
+        """Write it and press Enter; what is answered at once, joined by line breaks."""
+        box = self.page.get_by_label("写给青声的话")
+        await box.fill(text)
+        async with self.page.expect_response(is_sending) as sent:
+            await box.press("Enter")
+        return await self._answer(await (await sent.value).json())
+
+    async def press(self, title: str) -> str:
+        """Press one of the buttons under the conversation; what is answered at once."""
+        async with self.page.expect_response(is_sending) as sent:
+            await self.choices.get_by_role("button", name=title, exact=True).click()
+        return await self._answer(await (await sent.value).json())
+
+    async def _answer(self, body: dict[str, Any]) -> str:
+        said = [message for message in body["messages"] if message["side"] != "person"]
+        assert said, f"no answer: {body}"
+        await expect(self.page.locator(f"#m{said[-1]['id']}")).to_be_attached()
+        return "\n".join(message["text"] for message in said)
+
+    @property
+    def choices(self) -> Any:
+        return self.page.get_by_role("group", name="可以直接选")
+
+    async def offered(self) -> list[str]:
+        """The titles of the buttons that can be pressed now."""
+        return await self.choices.get_by_role("button").all_inner_texts()
+
+    async def heard(self, side: str = "") -> list[str]:
+        """All messages of the page in their order; of one side (bot, person, staff, system) if named."""
+        chosen = f".msg-{side}" if side else ".msg"
+        return await self.page.locator(f"#log {chosen} .msg-bubble").all_inner_texts()
+
+    async def wait_for(self, text: str, *, side: str) -> None:
+        """Until a message with this text arrives by itself."""
+        await expect(self.page.locator(f"#log .msg-{side} .msg-bubble", has_text=text).last).to_be_visible()
+
+    async def open_ticket(self, text: str = WAGES_IN_GUZHEN, *answers: str) -> str:
+        """Ask for help, answer what is asked (“匿名” unless told otherwise), confirm; the ticket's number."""
+        for words in ("求助", text, *(answers or ("匿名",))):
+            await self.say(words)
+        return self.opened(await self.press("确认提交"))
+
+    def opened(self, text: str) -> str:
+        """The number of the ticket that this answer says was opened; number and code are remembered."""
+        number, code = _NUMBER.search(text), _CODE.search(text)
+        assert number is not None, text
+        assert code is not None, text
+        self.number, self.code = number.group(), code.group(1)
+        return self.number
+
+
+def is_sending(response: Any) -> bool:
+    """A response to a message that the chat page sent."""
+    return response.request.method == "POST" and response.url.endswith("/chat/messages")
+
+
+async def stamp(page: Page) -> None:
+    """Mark this document, so that `is_same` can tell whether it was loaded again."""
+    await page.evaluate("document.body.dataset.marked = 'yes'")
+
+
+async def is_same(page: Page) -> bool:
+    return await page.evaluate("document.body.dataset.marked === 'yes'")
+
+
+async def open_act(page: Page, act: str) -> Any:
+    """The form of one act on the ticket page (answer, ask, note, transfer, close), unfolded."""
+    fold = page.locator(f"#act-{act}")
+    if await fold.get_attribute("open") is None:
+        await fold.locator("summary").click()
+    return fold
