@@ -12,6 +12,7 @@ from handlers.tickets import mark_overdue
 from storage.live import Hub
 from storage.outbox import DELIVERY_TOPIC
 from storage.session import Database
+from storage.tickets import overdue_tickets
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +47,21 @@ async def sweep_forever(delivery: Delivery) -> None:
     await _forever("lease sweep", delivery.sweep, lambda: asyncio.sleep(LEASE_SWEEP_SECONDS))
 
 
+async def mark_all_overdue(database: Database, services: Services) -> int:
+    """Mark every clock that ran out, to exhaustion; one transaction each. Returns how many were marked here."""
+    marked = 0
+    while True:
+        async with database.reading() as session:
+            late = await overdue_tickets(session, now=services.now(), limit=OVERDUE_BATCH)
+        for ticket_id in late:
+            async with database.transaction() as session:
+                marked += await mark_overdue(session, services, ticket_id)
+        if len(late) < OVERDUE_BATCH:
+            return marked
+
+
 async def watch_clocks_forever(database: Database, services: Services) -> None:
     async def mark_all() -> None:
-        while True:
-            async with database.transaction() as session:
-                if await mark_overdue(session, services, limit=OVERDUE_BATCH) < OVERDUE_BATCH:
-                    return
+        await mark_all_overdue(database, services)
 
     await _forever("overdue sweep", mark_all, lambda: asyncio.sleep(OVERDUE_SWEEP_SECONDS))

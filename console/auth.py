@@ -18,6 +18,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from fastapi.routing import APIRoute
 
+from console.origin import refuse_cross_site
 from console.pages import locale_of
 from console.problems import TITLED, problem, wants_page
 from console.site import Site, caller, site_of
@@ -104,18 +105,6 @@ async def signed_in_admin(user: Someone) -> SignedIn:
 SomeAdmin = Annotated[SignedIn, Depends(signed_in_admin)]
 
 
-def refuse_other_sites(request: Request) -> None:
-    """Raises NotAllowedHere when the browser says that another site sent this.
-
-    Browsers set both headers themselves; programs that send neither still need the form's secret.
-    """
-    origin, came_from = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    if came_from is not None and came_from not in ("same-origin", "none"):
-        raise NotAllowedHere("error.cross_site")
-    if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
-        raise NotAllowedHere("error.cross_site")
-
-
 async def read_form(request: Request) -> dict[str, str]:
     """The fields of a plain form. NUL, which PostgreSQL cannot store, is dropped.
 
@@ -140,7 +129,7 @@ async def read_form(request: Request) -> dict[str, str]:
 
 async def csrf_checked(request: Request, user: Someone) -> Posted:
     """The posted form, once it is sure that this user's own page sent it. Raises NotAllowedHere."""
-    refuse_other_sites(request)
+    refuse_cross_site(request)
     fields = await read_form(request)
     if not hmac.compare_digest(fields.get("csrf", "").encode(), user.csrf.encode()):
         raise NotAllowedHere("error.csrf")
@@ -268,7 +257,7 @@ async def _ask_to_sign_in(request: Request) -> Response:
     if wants_page(request):
         # The session ended while somebody was writing: hand the words back instead of losing them.
         try:
-            refuse_other_sites(request)
+            refuse_cross_site(request)
             typed = (await read_form(request)).get("text", "")
         except UserFacingError:
             typed = ""
@@ -325,7 +314,7 @@ async def sign_in_form(request: Request) -> Response:
 @router.post(SIGN_IN)
 async def sign_in(request: Request) -> Response:
     site, locale = site_of(request), locale_of(request)
-    refuse_other_sites(request)
+    refuse_cross_site(request)
     fields = await read_form(request)
     login, wanted = fields.get("login", "").strip(), safe_next(fields.get("next", ""))
 

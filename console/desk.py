@@ -22,9 +22,9 @@ from handlers.access import Responder, ticket_for_responder
 from handlers.accounts import SignedIn
 from handlers.errors import NotFound, UserFacingError
 from handlers.services import Services
+from scoring.unit_figures import total
 from storage import ratings, tickets, users
 from storage.models import Ticket
-from storage.ratings import UnitFigures
 from storage.session import Overloaded
 from storage.tickets import Filters, ViewCounts
 
@@ -286,42 +286,6 @@ async def act_on_ticket(request: Request, number: str, act: str, posted: Form) -
     return go_to(target, flash=done.get(act, "closed"), number=number)
 
 
-@dataclass(frozen=True, slots=True)
-class FigureRow:
-    """One unit's figures; a share is None when there is nothing to divide by: missing is missing."""
-
-    figures: UnitFigures
-    on_time_share: float | None
-    solved_share: float | None
-    satisfaction: float | None
-
-
-def figure_row(figures: UnitFigures) -> FigureRow:
-    decided = figures.answered + figures.overdue
-    return FigureRow(
-        figures,
-        figures.on_time / decided if decided else None,
-        figures.solved_points / figures.rated if figures.rated else None,
-        figures.satisfaction_sum / figures.satisfaction_count if figures.satisfaction_count else None,
-    )
-
-
-def summed(rows: list[UnitFigures]) -> UnitFigures:
-    """The subtree as sums of numerators and denominators, never a mean of means."""
-    return UnitFigures(
-        unit_code="",
-        unit_name="",
-        received=sum(row.received for row in rows),
-        answered=sum(row.answered for row in rows),
-        on_time=sum(row.on_time for row in rows),
-        rated=sum(row.rated for row in rows),
-        solved_points=sum(row.solved_points for row in rows),
-        satisfaction_sum=sum(row.satisfaction_sum for row in rows),
-        satisfaction_count=sum(row.satisfaction_count for row in rows),
-        overdue=sum(row.overdue for row in rows),
-    )
-
-
 @router.get("/console/figures")
 async def figures(request: Request, user: Someone) -> Response:
     site, responder = site_of(request), user.responder
@@ -334,6 +298,6 @@ async def figures(request: Request, user: Someone) -> Response:
         request,
         user,
         "desk_figures.html",
-        rows=[figure_row(unit) for unit in units],
-        total=figure_row(summed(units)),
+        rows=units,
+        total=total(units),
     )

@@ -18,5 +18,5 @@ def refuse_cross_site(request: Request) -> None:
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise CrossSite
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
+    if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
         raise CrossSite

@@ -41,7 +41,7 @@ def program_locale_of(request: Request) -> str:
 
 
 class Pages:
-    """Renders ``console/templates``; every template has ``t``, ``locale``, ``lang``, ``static`` and the time filters."""
+    """Renders ``console/templates``; each has ``t``, ``locale``, ``lang``, ``static`` and the time filters."""
 
     def __init__(self, wording: Wording) -> None:
         self._wording = wording

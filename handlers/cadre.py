@@ -15,7 +15,7 @@ from handlers.services import Services
 from handlers.state import Waiting
 from handlers.tickets import may_be_rated
 from routing.lifecycle import Outcome, TicketAction, TicketStatus, may
-from storage import tickets, users
+from storage import conversations, tickets, users
 from storage.models import RoutingDecision, Ticket, Visibility
 from storage.org_units import by_code
 
@@ -42,11 +42,16 @@ def _words(text: str, what: str) -> str:
 
 
 async def _hold(session: AsyncSession, responder: Responder, number: str) -> Ticket:
-    """The ticket, locked, for someone who may act on it. Admins may look but not act."""
-    ticket = await ticket_for_responder(session, responder, number, for_update=True)
+    """The ticket, locked, for someone who may act on it. Admins may look but not act.
+
+    The conversation is locked first, as it is when the requester acts: one order, so that two acts never wait for
+    each other.
+    """
+    seen = await ticket_for_responder(session, responder, number)
     if responder.is_admin:
         raise NotAllowedHere("error.admin_looks_only")
-    return ticket
+    await conversations.lock(session, seen.conversation_id)
+    return await ticket_for_responder(session, responder, number, for_update=True)
 
 
 async def _moved_on(session: AsyncSession, services: Services, ticket: Ticket) -> TicketMovedOn:

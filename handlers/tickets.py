@@ -21,7 +21,7 @@ from routing.rules import Assignment
 from routing.sla import citizen72_due
 from routing.topics import Topic
 from storage import ratings as ratings_store
-from storage import tickets
+from storage import conversations, tickets
 from storage.models import Conversation, RoutingDecision, Ticket, Timer, Visibility
 
 URGE_EVERY = timedelta(hours=4)
@@ -400,22 +400,21 @@ def form_of(ticket: Ticket) -> TicketForm:
     )
 
 
-async def mark_overdue(session: AsyncSession, services: Services, *, limit: int = 100) -> int:
-    """Write down every clock that ran out; each once, for ever. Returns how many."""
+async def mark_overdue(session: AsyncSession, services: Services, ticket_id: int) -> bool:
+    """Write down that a ticket's clock ran out: once, for ever. False when somebody else did, or it was stopped."""
     now = services.now()
-    late = await tickets.overdue_timers(session, now=now, limit=limit)
-    for timer, ticket in late:
-        timer.breached_at = timer.due_at
-        ticket.breached_at = timer.due_at
-        await write(session, services, ticket, "overdue", at=now, visibility=Visibility.PUBLIC)
-        await notices.tell_requester(
-            session,
-            services,
-            ticket,
-            "ticket_progress.overdue",
-            unit=services.unit_name(ticket.unit_code),
-        )
-    return len(late)
+    seen = await tickets.by_id(session, ticket_id)
+    await conversations.lock(session, seen.conversation_id)
+    ticket = await tickets.by_id(session, ticket_id, for_update=True)
+    timer = await tickets.overdue_timer(session, ticket_id, now=now)
+    if timer is None:
+        return False
+    timer.breached_at = ticket.breached_at = timer.due_at
+    await write(session, services, ticket, "overdue", at=now, visibility=Visibility.PUBLIC)
+    await notices.tell_requester(
+        session, services, ticket, "ticket_progress.overdue", unit=services.unit_name(ticket.unit_code)
+    )
+    return True
 
 
 async def may_be_rated(session: AsyncSession, ticket: Ticket) -> bool:

@@ -1,0 +1,1 @@
+"""How well it went, out of sums that storage hands over: pure functions."""

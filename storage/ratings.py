@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.models import OrgUnitRow, Rating, Ticket
+from scoring.unit_figures import UnitFigures
+from storage.models import OrgUnitRow, Rating, Ticket, Timer
 from storage.org_units import in_subtree
-
-
-@dataclass(frozen=True, slots=True)
-class UnitFigures:
-    """Sums for one unit: tickets received and answered, ratings n, their solved points (1/½/0) and satisfaction sum."""
-
-    unit_code: str
-    unit_name: str
-    received: int
-    answered: int
-    on_time: int
-    rated: int
-    solved_points: float
-    satisfaction_sum: int
-    satisfaction_count: int
-    overdue: int = 0
-    """Not answered though the 72 hours are over."""
 
 
 async def current(session: AsyncSession, ticket_id: int, cycle: int) -> Rating | None:
@@ -56,14 +39,17 @@ async def add(session: AsyncSession, rating: Rating) -> None:
 
 async def per_unit(session: AsyncSession, unit_path: str | None) -> list[UnitFigures]:
     """Figures of every unit in the subtree (all units for None) that received a ticket or a rating."""
+    counted = Ticket.status.not_in(("withdrawn", "merged")) | Timer.breached_at.is_not(None)
     received = (
         select(
             Ticket.unit_code.label("unit"),
             func.count().label("received"),
-            func.count(Ticket.first_reply_at).label("answered"),
-            func.sum(case((Ticket.first_reply_at <= Ticket.due_at, 1), else_=0)).label("on_time"),
-            func.count(case((Ticket.first_reply_at.is_(None), Ticket.breached_at))).label("overdue"),
+            func.count(Timer.stopped_at).label("answered"),
+            func.sum(case((Timer.stopped_at <= Timer.due_at, 1), else_=0)).label("on_time"),
+            func.count(case((Timer.stopped_at.is_(None), Timer.breached_at))).label("overdue"),
         )
+        .join(Ticket, Ticket.id == Timer.ticket_id)
+        .where(Timer.kind == "citizen72", counted)
         .group_by(Ticket.unit_code)
         .subquery()
     )

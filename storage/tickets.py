@@ -71,6 +71,13 @@ async def by_number(session: AsyncSession, number: str, *, for_update: bool = Fa
     return (await session.execute(statement)).scalar_one_or_none()
 
 
+async def by_id(session: AsyncSession, ticket_id: int, *, for_update: bool = False) -> Ticket:
+    statement = select(Ticket).where(Ticket.id == ticket_id)
+    if for_update:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    return (await session.execute(statement)).scalar_one()
+
+
 async def in_scope(session: AsyncSession, number: str, scope: Scope, *, for_update: bool = False) -> Ticket | None:
     """The ticket if ``scope`` covers it; None for absent and foreign alike."""
     statement = (
@@ -236,17 +243,19 @@ async def stop_timers(session: AsyncSession, ticket_id: int, *, at: datetime) ->
     )
 
 
-async def overdue_timers(session: AsyncSession, *, now: datetime, limit: int = 100) -> list[tuple[Timer, Ticket]]:
-    """Running clocks that have passed their due time and are not yet marked, locked for this transaction."""
-    rows = await session.execute(
-        select(Timer, Ticket)
-        .join(Ticket, Ticket.id == Timer.ticket_id)
-        .where(Timer.stopped_at.is_(None), Timer.breached_at.is_(None), Timer.due_at <= now)
-        .order_by(Timer.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return [(timer, ticket) for timer, ticket in rows]
+def _overdue(now: datetime) -> ColumnElement[bool]:
+    return and_(Timer.stopped_at.is_(None), Timer.breached_at.is_(None), Timer.due_at <= now)
+
+
+async def overdue_tickets(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[int]:
+    """Tickets with a running clock that has passed its due time and is not marked yet, longest overdue first."""
+    rows = await session.execute(select(Timer.ticket_id).where(_overdue(now)).order_by(Timer.due_at).limit(limit))
+    return rows.scalars().all()
+
+
+async def overdue_timer(session: AsyncSession, ticket_id: int, *, now: datetime) -> Timer | None:
+    rows = await session.execute(select(Timer).where(Timer.ticket_id == ticket_id, _overdue(now)).limit(1))
+    return rows.scalar_one_or_none()
 
 
 async def newest_crisis(session: AsyncSession, person_id: int, *, since: datetime) -> Ticket | None:

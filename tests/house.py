@@ -18,12 +18,12 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from bot.app import Content, Process, build_process, build_services, create_app
+from bot.tasks import mark_all_overdue
 from config.settings import Settings
 from console import auth
 from handlers import accounts
 from handlers.access import Responder
 from handlers.services import Services
-from handlers.tickets import mark_overdue
 from storage import tickets
 from storage.models import OutboxMessage, OutboxStatus, Role, Ticket, TicketEvent
 
@@ -161,8 +161,7 @@ class House:
 
     async def watch_clocks(self) -> int:
         """One round of the overdue sweep; how many clocks it found run out."""
-        async with self.process.database.transaction() as session:
-            found = await mark_overdue(session, self.process.services)
+        found = await mark_all_overdue(self.process.database, self.process.services)
         await self.deliver()
         return found
 

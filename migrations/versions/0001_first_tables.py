@@ -187,6 +187,7 @@ def upgrade() -> None:
     op.create_index("ix_tickets_opened_at", "tickets", ["opened_at"])
     op.create_index("ix_tickets_person_opened", "tickets", ["person_id", "opened_at"])
     op.create_index("ix_tickets_unit_status", "tickets", ["unit_code", "status"])
+    op.create_index("ix_tickets_updated_at", "tickets", ["updated_at"])
 
     op.create_table(
         "misses",

@@ -20,6 +20,7 @@ class Ticket(Base):
         Index("ix_tickets_unit_status", "unit_code", "status"),
         Index("ix_tickets_person_opened", "person_id", "opened_at"),
         Index("ix_tickets_opened_at", "opened_at"),
+        Index("ix_tickets_updated_at", "updated_at"),
         Index("ix_tickets_due", "first_reply_at", "due_at"),
     )
 

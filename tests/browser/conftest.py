@@ -137,7 +137,7 @@ async def cadres(browser: Browser, service: Service) -> Cadres:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(visits: Visits, cadres: Cadres) -> SignedInAs:
-    """`await desk("admin")`, `await desk("cadre.gd-zs-union-guzhen")`: a new browser in which this user is signed in."""
+    """`await desk("admin")`, `await desk(f"cadre.{GUZHEN}")`: a new browser in which this user is signed in."""
 
     async def signed_in(login: str, **options: Any) -> Page:
         return await visits.new(storage_state=await cadres.session(login), **options)

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from handlers.tickets import mark_overdue
+from bot.tasks import mark_all_overdue
 from storage import outbox, tickets
 from storage.models import OutboxMessage, OutboxStatus, Rating, RoutingDecision
 from tests.console.conftest import CITY, OTHER, TOWN, Desk
@@ -306,8 +306,7 @@ async def test_the_clock_says_how_long_is_left(desk: Desk) -> None:
         await browser.sign_in(f"cadre.{TOWN}")
         shown = (await browser.get(page)).text
         assert re.search(rf'badge-{badge} clock"[^>]*>{text}<', shown), (hours, text)
-    async with desk.house.process.database.transaction() as session:
-        await mark_overdue(session, desk.house.process.services)
+    await mark_all_overdue(desk.house.process.database, desk.house.process.services)
     await browser.post(f"{page}/answer", {"text": "抱歉，来晚了。"})
     shown = (await browser.get(page)).text
     assert "超期答复" in shown
