@@ -21,7 +21,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Error, Page, async_playwright
 
-from tests.browser.people import Cadres, Service, SignedInAs, Visits
+from tests.browser.people import Cadres, Requester, Service, SignedInAs, Visits
 from tests.servers import LOOPBACK, free_port, start, stop, unavailable, wait_until_ready
 
 HERE = Path(__file__).resolve().parent
@@ -127,6 +127,14 @@ async def visits(browser: Browser, service: Service, request: pytest.FixtureRequ
 async def page(visits: Visits) -> Page:
     """A page of a new visitor at the service: `await page.goto("/")`."""
     return await visits.new()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def somebody(page: Page) -> Requester:
+    """Somebody who has just opened the chat."""
+    requester = Requester(page)
+    await requester.come()
+    return requester
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

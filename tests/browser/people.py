@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, StorageState, WebError, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Locator,
+    Page,
+    StorageState,
+    WebError,
+    expect,
+)
 
 PAGE_MILLISECONDS = 15_000
 PHONE = {"width": 390, "height": 844}
@@ -122,10 +132,9 @@ class Requester:
 
     async def say(self, text: str) -> str:
         """Write it and press Enter; what is answered at once, joined by line breaks."""
-        box = self.page.get_by_label("写给青声的话")
-        await box.fill(text)
+        await self.box.fill(text)
         async with self.page.expect_response(is_sending) as sent:
-            await box.press("Enter")
+            await self.box.press("Enter")
         return await self._answer(await (await sent.value).json())
 
     async def press(self, title: str) -> str:
@@ -141,7 +150,12 @@ class Requester:
         return "\n".join(message["text"] for message in said)
 
     @property
-    def choices(self) -> Any:
+    def box(self) -> Locator:
+        """Where one writes."""
+        return self.page.get_by_label("写给青声的话")
+
+    @property
+    def choices(self) -> Locator:
         return self.page.get_by_role("group", name="可以直接选")
 
     async def offered(self) -> list[str]:
@@ -186,7 +200,7 @@ async def is_same(page: Page) -> bool:
     return await page.evaluate("document.body.dataset.marked === 'yes'")
 
 
-async def open_act(page: Page, act: str) -> Any:
+async def open_act(page: Page, act: str) -> Locator:
     """The form of one act on the ticket page (answer, ask, note, transfer, close), unfolded."""
     fold = page.locator(f"#act-{act}")
     if await fold.get_attribute("open") is None:

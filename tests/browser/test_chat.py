@@ -11,18 +11,6 @@ QUESTION = "怎么入团？"
 ANSWER = "怎么申请加入共青团"
 
 
-@pytest.fixture
-async def somebody(page: Page) -> Requester:
-    """Somebody who has just opened the chat."""
-    requester = Requester(page)
-    await requester.come()
-    return requester
-
-
-def box_of(page: Page):  # noqa: ANN201 - Playwright's locator
-    return page.get_by_label("写给青声的话")
-
-
 # ── kept and shared ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -38,9 +26,9 @@ async def test_the_conversation_is_still_there_after_a_reload(somebody: Requeste
 
 
 async def test_a_draft_survives_a_reload(somebody: Requester) -> None:
-    await box_of(somebody.page).fill("还没写完的话")
+    await somebody.box.fill("还没写完的话")
     await somebody.page.reload()
-    await expect(box_of(somebody.page)).to_have_value("还没写完的话")
+    await expect(somebody.box).to_have_value("还没写完的话")
 
 
 async def test_a_second_tab_of_the_same_browser_shows_the_messages_at_once(somebody: Requester) -> None:
@@ -74,8 +62,9 @@ async def test_another_browser_sees_nothing_of_the_conversation(somebody: Reques
     [
         ("简体", "zh-Hans", "写给青声的话", "有事，说一声"),
         ("繁體", "zh-Hant", "寫給青聲的話", "有事，說一聲"),
-        ("English", "en", "Message to Qingsheng", "Something on your mind? Just say it."),
+        ("English", "en", "Your message to Qingsheng", "Something on your mind? Say it here"),
     ],
+    ids=["zh_CN", "zh_TW", "en"],
 )
 async def test_the_chosen_language_stays(page: Page, language: str, lang: str, label: str, greeting: str) -> None:
     await page.goto("/")
@@ -103,7 +92,7 @@ async def test_replies_come_in_the_chosen_language(page: Page) -> None:
 
 
 async def test_enter_sends_and_shift_enter_breaks_the_line(somebody: Requester) -> None:
-    box = box_of(somebody.page)
+    box = somebody.box
     await box.press_sequentially("第一行")
     await box.press("Shift+Enter")
     await box.press_sequentially("第二行")
@@ -116,7 +105,7 @@ async def test_enter_sends_and_shift_enter_breaks_the_line(somebody: Requester) 
 
 
 async def test_an_empty_message_is_not_sent(somebody: Requester) -> None:
-    box = box_of(somebody.page)
+    box = somebody.box
     await box.fill(" \n ")
     await box.press("Enter")
     await somebody.page.get_by_role("button", name="发送").click()
@@ -125,7 +114,7 @@ async def test_an_empty_message_is_not_sent(somebody: Requester) -> None:
 
 
 async def test_enter_that_chooses_a_word_of_the_input_method_does_not_send(somebody: Requester) -> None:
-    page, box = somebody.page, box_of(somebody.page)
+    page, box = somebody.page, somebody.box
     await box.focus()
     keyboard = await page.context.new_cdp_session(page)
     await keyboard.send("Input.imeSetComposition", {"text": "gong zi", "selectionStart": 7, "selectionEnd": 7})
@@ -139,7 +128,8 @@ async def test_enter_that_chooses_a_word_of_the_input_method_does_not_send(someb
         """box => {
             box.dispatchEvent(new CompositionEvent("compositionstart", {data: ""}));
             box.dispatchEvent(new CompositionEvent("compositionend", {data: "工资"}));
-            box.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", keyCode: 229, bubbles: true, cancelable: true}));
+            const enter = {key: "Enter", keyCode: 229, bubbles: true, cancelable: true};
+            box.dispatchEvent(new KeyboardEvent("keydown", enter));
         }"""
     )
     await expect(box).to_have_value("工资")
@@ -155,8 +145,8 @@ async def test_enter_that_chooses_a_word_of_the_input_method_does_not_send(someb
 async def test_without_a_network_the_message_waits_and_is_sent_once_when_it_is_back(somebody: Requester) -> None:
     page = somebody.page
     await page.context.set_offline(True)
-    await box_of(page).fill(QUESTION)
-    await box_of(page).press("Enter")
+    await somebody.box.fill(QUESTION)
+    await somebody.box.press("Enter")
     waiting = page.locator(".msg-person.is-offline")
     await expect(waiting).to_contain_text("没有网络，还没发出")
     await expect(page.locator("#connection")).to_have_text("你现在没有网络")
@@ -188,8 +178,8 @@ async def test_a_message_whose_answer_was_lost_is_sent_again_and_counted_once(so
     await page.route("**/chat/messages*", lose_the_first_answer)
     await page.reload()
     await page.route("**/chat/messages?after=*", lambda route: route.abort())
-    await box_of(page).fill(QUESTION)
-    await box_of(page).press("Enter")
+    await somebody.box.fill(QUESTION)
+    await somebody.box.press("Enter")
     failed = page.locator(".msg-person.is-failed")
     await expect(failed).to_contain_text("没发出去")
     await failed.get_by_role("button", name="重发").click()
@@ -205,20 +195,20 @@ async def test_a_message_whose_answer_was_lost_is_sent_again_and_counted_once(so
 async def test_a_failed_message_can_be_taken_back_and_changed(somebody: Requester) -> None:
     page = somebody.page
     await page.route("**/chat/messages", lambda route: route.abort())
-    await box_of(page).fill("写错了的话")
-    await box_of(page).press("Enter")
+    await somebody.box.fill("写错了的话")
+    await somebody.box.press("Enter")
     failed = page.locator(".msg-person.is-failed")
     await failed.get_by_role("button", name="拿回来改").click()
     await expect(failed).to_have_count(0)
-    await expect(box_of(page)).to_have_value("写错了的话")
-    await expect(box_of(page)).to_be_focused()
+    await expect(somebody.box).to_have_value("写错了的话")
+    await expect(somebody.box).to_be_focused()
 
 
 async def test_a_message_that_was_not_sent_is_offered_again_after_a_reload(somebody: Requester) -> None:
     page = somebody.page
     await page.route("**/chat/messages", lambda route: route.abort())
-    await box_of(page).fill(QUESTION)
-    await box_of(page).press("Enter")
+    await somebody.box.fill(QUESTION)
+    await somebody.box.press("Enter")
     await expect(page.locator(".msg-person.is-failed")).to_be_visible()
     await page.unroute_all()
     await page.reload()
@@ -237,7 +227,7 @@ async def test_the_whole_round_works_by_keyboard_alone(somebody: Requester) -> N
     await page.keyboard.press("Tab")  # the skip link comes first
     await expect(page.locator(".skip-link")).to_be_focused()
     await page.keyboard.press("Enter")
-    await expect(box_of(page)).to_be_focused()
+    await expect(somebody.box).to_be_focused()
     await page.keyboard.type(QUESTION)
     await page.keyboard.press("Enter")
     await somebody.wait_for(ANSWER, side="bot")
@@ -248,7 +238,7 @@ async def test_the_whole_round_works_by_keyboard_alone(somebody: Requester) -> N
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await somebody.wait_for("没帮上", side="bot")
-    await expect(box_of(page)).to_be_focused()
+    await expect(somebody.box).to_be_focused()
     assert await somebody.heard("person") == [QUESTION, "没帮助"]
 
 
@@ -272,7 +262,7 @@ async def test_the_reader_of_a_long_answer_begins_at_its_beginning_and_sees_the_
 async def test_without_javascript_questions_are_answered_and_buttons_work(visits: Visits) -> None:
     page = await visits.new(java_script_enabled=False)
     await page.goto("/")
-    await box_of(page).fill(QUESTION)
+    await Requester(page).box.fill(QUESTION)
     await page.get_by_role("button", name="发送").click()
     await expect(page.locator("#log .msg-bot .msg-bubble")).to_contain_text(ANSWER)
     choices = page.get_by_role("group", name="可以直接选")
@@ -292,7 +282,7 @@ async def test_without_javascript_a_ticket_can_be_opened(visits: Visits) -> None
     page = await visits.new(java_script_enabled=False)
     await page.goto("/")
     for words in ("求助", "老板拖欠工资三个月，在古镇一家灯饰厂"):
-        await box_of(page).fill(words)
+        await Requester(page).box.fill(words)
         await page.get_by_role("button", name="发送").click()
     for title in ("匿名", "确认提交"):
         await page.get_by_role("group", name="可以直接选").get_by_role("button", name=title, exact=True).click()
