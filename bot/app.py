@@ -29,10 +29,10 @@ from config.wording import Wording
 from config.yamlfile import read_yaml
 from console.pages import Pages
 from console.site import Site
-from handlers.faq import FaqBook
+from handlers.faq import PREFIX, FaqBook
 from handlers.services import Services
 from nlu.fallback import Thresholds
-from nlu.formats import TrainingData, read_responses, read_training_files
+from nlu.formats import Example, TrainingData, read_responses, read_training_files
 from nlu.training import train_or_load
 from nlu.urgency import CrisisLexicon
 from routing.areas import PlaceFinder
@@ -65,18 +65,28 @@ class Content:
         topics = TopicTree.from_document(read_yaml(folder / "topics.yml"))
         tree = OrgTree.from_document(read_yaml(folder / "org_units.yml"))
         responses = read_responses(folder / "responses.yml")
+        faq = FaqBook.from_documents(read_yaml(folder / "faq_meta.yml"), responses)
         return cls(
             topics=topics,
             tree=tree,
             rulebook=RuleBook.from_document(read_yaml(folder / "routing_rules.yml"), tree=tree, topics=topics),
             lexicon=CrisisLexicon.from_document(read_yaml(folder / "crisis_lexicon.yml")),
-            intents=read_training_files([folder / "nlu.yml"]),
+            intents=_with_titles(read_training_files([folder / "nlu.yml"]), faq),
             responses=responses,
-            faq=FaqBook.from_documents(read_yaml(folder / "faq_meta.yml"), responses),
+            faq=faq,
         )
 
     def topic_examples(self) -> TrainingData:
         return TrainingData.from_texts({topic.code: list(topic.examples) for topic in self.topics.leaves()})
+
+
+def _with_titles(data: TrainingData, faq: FaqBook) -> TrainingData:
+    """Every entry's title is a way to ask for it, too."""
+    examples = dict(data.examples)
+    for entry in faq:
+        intent = f"{PREFIX}{entry.slug}"
+        examples[intent] = (*examples.get(intent, ()), Example(entry.title))
+    return TrainingData(examples)
 
 
 def utc_now() -> datetime:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable
@@ -30,6 +32,8 @@ LARGE_BODY = 2 * KIB * KIB
 """A text of 100,000 characters, each escaped as a surrogate pair, fits."""
 SMALL_BODY = 64 * KIB
 FORM_BODY = 512 * KIB
+DISCARDED_BODY = 16 * KIB * KIB
+DISCARD_SECONDS = 5
 LARGE_PATHS = ("/webhooks/rest/", "/model/", "/chat/")
 RETRY = {"Retry-After": "2"}
 
@@ -91,13 +95,13 @@ class Guard:
         if not self._is_ready() and path not in ("/healthz", "/readyz", "/metrics") and not path.startswith("/static/"):
             await self._refuse(scope, dressed_send, "error.starting", 503, RETRY)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > limit:
-            await self._refuse(scope, dressed_send, "error.body_too_large", 413, {}, limit=limit // KIB)
-            return
         try:
+            declared = dict(scope["headers"]).get(b"content-length", b"0")
+            if declared.isdigit() and int(declared) > limit:
+                raise BodyTooLarge(limit)
             await self._app(scope, capped_receive, dressed_send)
         except BodyTooLarge:
+            await _discard_body(receive)
             await self._refuse(scope, dressed_send, "error.body_too_large", 413, {}, limit=limit // KIB)
 
     async def _refuse(
@@ -111,6 +115,18 @@ class Guard:
             return {"type": "http.disconnect"}
 
         await response(scope, nothing, send)
+
+
+async def _discard_body(receive: Receive) -> None:
+    """Read on without keeping anything, so that the sender gets to read the refusal instead of a broken connection."""
+    discarded = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while discarded < DISCARDED_BODY:
+                message = await receive()
+                discarded += len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
 
 
 def build(running: Running, *, lifespan: Any, is_ready: Callable[[], bool]) -> FastAPI:

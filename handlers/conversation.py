@@ -171,7 +171,7 @@ async def _menu(turn: Turn, *, is_command: bool) -> None:
 
 
 async def _cancel(turn: Turn, *, is_command: bool) -> None:
-    had_something = turn.state.form is not None or turn.state.waiting is not None
+    had_something = not is_command or turn.state.form is not None or turn.state.waiting is not None
     turn.state.form = None
     turn.state.expect(None)
     turn.say("form.cancelled" if had_something else "form.nothing_to_cancel")
@@ -289,9 +289,11 @@ def _pressed(turn: Turn) -> str | None:
         return None
     said = words.plain(text)
     newest = offers[-1]
+    is_command = words.command_of(text) is not None
     for offer in reversed(offers):
         for button in offer:
-            is_current = offer is newest or not button["payload"].startswith("/form:")
+            # A command means what it says, not the button of the same title that some earlier ticket was shown with.
+            is_current = offer is newest or not (is_command or button["payload"].startswith("/form:"))
             if said and is_current and said == words.plain(button["title"]):
                 return button["payload"]
     verdict = words.verdict(text)

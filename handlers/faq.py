@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -77,6 +77,9 @@ class FaqBook:
 
     def of_intent(self, intent: str) -> FaqEntry | None:
         return self._entries.get(intent.removeprefix(PREFIX)) if intent.startswith(PREFIX) else None
+
+    def __iter__(self) -> Iterator[FaqEntry]:
+        return iter(self._entries.values())
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -61,7 +61,8 @@ def compact(text: str) -> str:
 
 def _fold(text: str) -> str:
     # OpenCC speaks UTF-8 in C: it has no lone surrogates and drops everything after a NUL. Both go first.
-    clean = text.encode("utf-8", "ignore").decode("utf-8").replace("\x00", "")
+    # U+FFFD stands where one of them was replaced on the way in.
+    clean = text.encode("utf-8", "ignore").decode("utf-8").replace("\x00", "").replace("\ufffd", "")
     if clean.isascii():
         return clean.lower()
     wide = "".join(

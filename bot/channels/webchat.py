@@ -241,19 +241,21 @@ async def _stream(request: Request, site: Site, visitor: Visitor, after: int) ->
     topics = [f"address:{KIND}:{ACCOUNT}:{visitor.peer}"] + (
         [f"conversation:{conversation_id}"] if conversation_id else []
     )
-    pause = HEARTBEAT_SECONDS
-    if not site.database.is_sqlite and not site.hub.spans_processes:
-        pause = LOOK_SECONDS_WITHOUT_RELAY
+    # Several processes without Redis cannot ring each other: then the stream looks by itself.
+    must_look = not site.database.is_sqlite and not site.hub.spans_processes
+    may_have_news = True
     yield "retry: 2000\n\n"
     with site.hub.subscribe(*topics) as bell:
         while not site.hub.closing.is_set():
-            for message in await _after(request, site, visitor, after):
-                after = message["id"]
-                yield f"event: message\nid: {after}\ndata: {json.dumps(message, ensure_ascii=False)}\n\n"
-            heard = await bell.wait(pause)
+            if may_have_news:
+                for message in await _after(request, site, visitor, after):
+                    after = message["id"]
+                    yield f"event: message\nid: {after}\ndata: {json.dumps(message, ensure_ascii=False)}\n\n"
+            heard = await bell.wait(LOOK_SECONDS_WITHOUT_RELAY if must_look else HEARTBEAT_SECONDS)
+            may_have_news = must_look or bool(heard)
             if not heard:
                 yield ": still here\n\n"
-            if conversation_id is None:
+            elif conversation_id is None:
                 # The first message has begun the conversation: listen to it from now on.
                 conversation_id = await _conversation_id(site, visitor)
                 if conversation_id is not None:

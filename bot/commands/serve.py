@@ -23,6 +23,8 @@ from config.settings import Settings
 from storage.session import CONNECTION_LOST, NotDurable
 
 SHUTDOWN_SECONDS = 4
+BACKLOG = 8192
+"""Connections that may wait to be accepted: a crowd arrives at once when a message is forwarded."""
 
 
 class Failed(Exception):
@@ -107,6 +109,7 @@ def _uvicorn_config(app: object) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         lifespan="on",
         ws="none",

@@ -23,7 +23,7 @@ async def test_who_has_one_ticket_sees_it_at_once(house: House) -> None:
 async def test_who_has_several_is_shown_a_list_to_choose_from(small_house: House) -> None:
     chat = small_house.chat()
     numbers = [await chat.open_ticket(f"{WAGES}，第{nth}次") for nth in "一二三"]
-    assert "你的工单共3个" in await chat.say("查进度")
+    assert "你的工单共3个" in await chat.say("菜单", "取消", "查进度")
     assert list(chat.buttons.values()) == [f"/progress:{number}" for number in reversed(numbers)]
     assert (await chat.say("2")).startswith(numbers[1])
 
