@@ -77,7 +77,12 @@ class Content:
         )
 
     def topic_examples(self) -> TrainingData:
-        return TrainingData.from_texts({topic.code: list(topic.examples) for topic in self.topics.leaves()})
+        """Help requests by topic; questions count for the topic their entry escalates to (people ask as they complain)."""
+        texts = {topic.code: dict.fromkeys(topic.examples) for topic in self.topics.leaves()}
+        for entry in self.faq:
+            found = self.intents.examples.get(f"{PREFIX}{entry.slug}", ())
+            texts[entry.escalate_topic].update(dict.fromkeys(example.text for example in found))
+        return TrainingData.from_texts({code: list(found) for code, found in texts.items()})
 
 
 def _with_titles(data: TrainingData, faq: FaqBook) -> TrainingData:

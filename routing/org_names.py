@@ -138,7 +138,7 @@ _ORG_END = re.compile("|".join([*sorted(_KINDS_OF_ORG, key=len, reverse=True), "
 # Where the phrase cannot reach further to the left.
 _ORG_STOP = re.compile(
     r"[，。、；：！？,.;:!?…\n]|投诉|举报|老板|上班|打工|工作|应聘|就职|入职|实习|兼职|反映|毕业|考上|考到|现在|今年|去年"
-    r"|以前|之前|因为|其实|孩子|上(?!海)"
+    r"|以前|之前|因为|其实|孩子|上(?!海)|加入|工会|但是?|可是?|不过|如果|没有?|哪个|什么"
     r"|[在从到去我你他她们是被跟和与给找读念说把让叫向对了着过这那有进的于来回问想要就还欠由为此前后时用]"
 )
 _TOO_VAGUE = re.compile(
