@@ -7,8 +7,12 @@ from collections.abc import Iterable, Sequence
 from handlers import words
 from handlers.faq import FaqEntry
 from handlers.turn import Button, Turn
-from nlu.engine import RankedIntent
+from nlu.engine import RankedIntent, Utterance
+from nlu.fallback import Confident, decide
 from storage.models import AnswerFeedback, Miss
+
+SIDE_QUESTION_CONFIDENCE = 0.6
+"""Surer than a question by itself must be: the text may also be an answer to what we asked."""
 
 # Functions that an ambiguous message may have meant; everything else is offered by its FAQ title.
 OFFERED_FUNCTIONS = {
@@ -47,6 +51,20 @@ def give(turn: Turn, entry: FaqEntry, *, is_in_between: bool = False) -> None:
         # Who tells what happened, rather than asks, may want somebody to act.
         buttons.append(turn.button("button.person", "/help"))
     turn.say_text(text, buttons=buttons)
+
+
+async def give_in_between(turn: Turn) -> bool:
+    """Answer a question that interrupts something else; False when the text is no question we surely know."""
+    if not words.is_question(turn.text):
+        return False
+    verdict = decide(await turn.services.engine.parse(Utterance(turn.text)), turn.services.thresholds)
+    if not isinstance(verdict, Confident) or verdict.confidence < SIDE_QUESTION_CONFIDENCE:
+        return False
+    entry = turn.services.faq.of_intent(verdict.intent)
+    if entry is None:
+        return False
+    give(turn, entry, is_in_between=True)
+    return True
 
 
 def localised(turn: Turn, text: str) -> str:

@@ -12,7 +12,6 @@ from handlers.ticket_form import Step, TicketForm, advance, back
 from handlers.tickets import UNCLEAR, OpenedTicket, assign, open_ticket, routing_request
 from handlers.turn import Button, Turn
 from nlu.engine import Utterance
-from nlu.fallback import Confident, decide
 from routing.org_units import MEMBER_KINDS
 from routing.sla import citizen72_due
 from storage import tickets
@@ -28,7 +27,7 @@ STORY_LENGTH = 12
 """An answer to "where?" that is this long tells more than a place: it is kept in the description too."""
 MAX_CONTACT = 120
 SUMMARY_LENGTH = 120
-SIDE_QUESTION_CONFIDENCE = 0.6
+SHORT_QUESTION = 25
 REPEAT_WITHIN = timedelta(hours=24)
 
 
@@ -204,23 +203,19 @@ async def read_answer(turn: Turn, form: TicketForm) -> None:
 
 async def _answered_in_between(turn: Turn) -> bool:
     """A question about something else gets its answer; the form then goes on where it was."""
-    if not words.is_question(turn.text):
+    if not await answers.give_in_between(turn):
         return False
-    verdict = decide(await turn.services.engine.parse(Utterance(turn.text)), turn.services.thresholds)
-    if not isinstance(verdict, Confident) or verdict.confidence < SIDE_QUESTION_CONFIDENCE:
-        return False
-    entry = turn.services.faq.of_intent(verdict.intent)
-    if entry is None:
-        return False
-    answers.give(turn, entry, is_in_between=True)
     turn.say("form.back_to")
     prompt(turn)
     return True
 
 
 async def _read_text(turn: Turn, form: TicketForm, text: str) -> None:
-    if len(text) <= 25 and not form.is_topic_fixed and await _answered_in_between(turn):
-        return
+    if len(text) <= SHORT_QUESTION and not form.is_topic_fixed:
+        # Should it have been the description after all, one button makes it that.
+        turn.state.last_text, turn.state.last_topic = turn.text, None
+        if await _answered_in_between(turn):
+            return
     if len(words.plain(text)) < MIN_TEXT:
         turn.say("ticket_open.too_short", buttons=_common_buttons(turn, form))
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from handlers import progress, ratings, tickets, words
+from handlers import answers, progress, ratings, tickets, words
 from handlers.access import ticket_for_code, ticket_for_requester
 from handlers.errors import NotFound, TooManyAttempts, UserFacingError
 from handlers.state import Waiting
@@ -16,6 +16,7 @@ from storage import tickets as tickets_store
 from storage.models import Ticket
 
 LISTED = 8
+SHORT_QUESTION = 25
 WRONG_CODES_ALLOWED = 5
 WRONG_CODES_PAUSE = timedelta(minutes=15)
 
@@ -291,6 +292,8 @@ async def tell_comment(turn: Turn, number: str, text: str | None) -> None:
 async def free_text(turn: Turn, waiting: Waiting, number: str) -> bool:
     """The awaited text; False when it is not an answer after all (then the message is read as any other)."""
     match waiting:
+        case Waiting.SUPPLY | Waiting.ADD_TEXT if len(turn.text) <= SHORT_QUESTION and await _answered(turn, number):
+            pass
         case Waiting.SUPPLY | Waiting.ADD_TEXT:
             await add(turn, number, turn.text)
         case Waiting.CHANGE_UNIT:
@@ -302,6 +305,14 @@ async def free_text(turn: Turn, waiting: Waiting, number: str) -> bool:
                 turn.state.expect(None)
                 return False
             await tell_comment(turn, number, None if words.is_skip(turn.text) else turn.text)
+    return True
+
+
+async def _answered(turn: Turn, number: str) -> bool:
+    """A known question in between is answered; what was asked stays open."""
+    if not await answers.give_in_between(turn):
+        return False
+    turn.say("ticket_change.still_waiting", ticket_no=number)
     return True
 
 

@@ -25,7 +25,8 @@ async def require_rateable(session: AsyncSession, ticket: Ticket, *, at: datetim
         surveyed = ticket.status not in (TicketStatus.ANSWERED, TicketStatus.CLOSED)
         raise TicketMovedOn("rate.not_yet" if surveyed else "rate.not_surveyed", ticket_no=ticket.number)
     present = await ratings.current(session, ticket.id, ticket.cycle)
-    if present is not None and at - present.created_at > CHANGE_WITHIN:
+    # Counted from the first verdict: one that is touched every week would never stand.
+    if present is not None and at - await ratings.begun_at(session, ticket.id, ticket.cycle) > CHANGE_WITHIN:
         raise TicketMovedOn("rate.expired", ticket_no=ticket.number)
     return present
 

@@ -20,8 +20,8 @@ from routing.requests import RoutingRequest, build_request
 from routing.rules import Assignment
 from routing.sla import citizen72_due
 from routing.topics import Topic
-from storage import ratings as ratings_store
 from storage import conversations, tickets
+from storage import ratings as ratings_store
 from storage.models import Conversation, RoutingDecision, Ticket, Timer, Visibility
 
 URGE_EVERY = timedelta(hours=4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +21,17 @@ async def current(session: AsyncSession, ticket_id: int, cycle: int) -> Rating |
         .limit(1)
     )
     return rows.scalar_one_or_none()
+
+
+async def begun_at(session: AsyncSession, ticket_id: int, cycle: int) -> datetime:
+    """When this cycle was first rated. Raises NoResultFound when it was not."""
+    rows = await session.execute(
+        select(Rating.created_at)
+        .where(Rating.ticket_id == ticket_id, Rating.cycle == cycle)
+        .order_by(Rating.id)
+        .limit(1)
+    )
+    return rows.scalar_one()
 
 
 async def of_ticket(session: AsyncSession, ticket_id: int) -> Sequence[Rating]:

@@ -95,7 +95,8 @@ class Chat:
     def opened(self, text: str) -> str:
         """The number of the ticket that this text says was opened; its code is remembered."""
         number, code = _NUMBER.search(text), _CODE.search(text)
-        assert number is not None and code is not None, text
+        assert number is not None, text
+        assert code is not None, text
         self.codes[number.group()] = code.group(1)
         return number.group()
 
@@ -193,7 +194,7 @@ _TRAINED: dict[Path, tuple[Content, Services]] = {}
 
 
 def trained_services(settings: Settings, content: Content, models: Path, clock: Clock) -> Services:
-    """The services with this clock; put together once a session, since reading the models takes longer than most tests."""
+    """The services with this clock. Put together once a session: reading the models takes longer than most tests."""
     if models not in _TRAINED or _TRAINED[models][0] is not content:
         elsewhere = settings.model_copy(update={"data_dir": models})
         _TRAINED[models] = content, build_services(elsewhere, content, now=clock)
@@ -214,11 +215,12 @@ async def open_house(
     services = change(trained_services(settings, content, models, clock))
     process = build_process(settings, services=services, content=content, wants_demo=wants_demo)
     app = create_app(process)
+    ready = asyncio.Event()
+    process.on_ready = lambda _loaded: ready.set()
     started = await process.start()
     try:
         async with asyncio.timeout(30):
-            while not process.is_ready:
-                await asyncio.sleep(0.01)
+            await ready.wait()
         transport = httpx.ASGITransport(app, client=("127.0.0.1", 50000))
         async with httpx.AsyncClient(transport=transport, base_url="https://testserver") as client:
             yield House(process, client, clock)

@@ -21,6 +21,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Error, Page, async_playwright
 
+from tests.browser.nasty import NastyTicket, open_nasty_ticket
 from tests.browser.people import Cadres, Requester, Service, SignedInAs, Visits
 from tests.servers import LOOPBACK, free_port, start, stop, unavailable, wait_until_ready
 
@@ -151,3 +152,9 @@ async def desk(visits: Visits, cadres: Cadres) -> SignedInAs:
         return await visits.new(storage_state=await cadres.session(login), **options)
 
     return signed_in
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def nasty_ticket(browser: Browser, service: Service) -> NastyTicket:
+    """A ticket of Guzhen whose every field holds markup and endless words; opened once a run."""
+    return await open_nasty_ticket(browser, service)

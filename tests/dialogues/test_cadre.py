@@ -156,9 +156,7 @@ async def test_an_answer_is_told_in_full_with_three_buttons(house: House) -> Non
     number = await chat.open_ticket()
     await house.act(XIAOLAN_UNION, cadre.answer, number, "已联系厂方，\n周五前发放。")
     heard = (await chat.send("你好"))[0]
-    assert heard["text"] == (
-        f"{number}有答复了（中山市小榄镇总工会）：\n已联系厂方，\n周五前发放。\n解决了吗？"
-    )
+    assert heard["text"] == (f"{number}有答复了（中山市小榄镇总工会）：\n已联系厂方，\n周五前发放。\n解决了吗？")
     assert [button["title"] for button in heard["buttons"]] == ["解决了", "部分解决", "没解决"]
 
 
@@ -213,7 +211,9 @@ async def test_a_ticket_is_taken_once(small_house: House) -> None:
     assert refused.value.wording_key == "error.ticket_taken_by"
 
 
-@pytest.mark.parametrize(("unit", "may"), [(XIAOLAN_UNION, True), (OTHER_UNION, True), ("gd-zs-union-guzhen", False), ("gd-zs", False)])
+@pytest.mark.parametrize(
+    ("unit", "may"), [(XIAOLAN_UNION, True), (OTHER_UNION, True), ("gd-zs-union-guzhen", False), ("gd-zs", False)]
+)
 async def test_a_unit_and_those_above_it_may_act_and_no_one_else(small_house: House, unit: str, may: bool) -> None:
     number = await small_house.chat().open_ticket()
     if may:

@@ -39,7 +39,7 @@ async def _misses(house: House) -> list[tuple[str, str | None]]:
 
 
 async def _first(house: House, sentences: tuple[str, ...], verdict: type[Ambiguous | Unknown]) -> str:
-    """The first of these sentences that today's engine judges so; engines change, the promise about each verdict does not."""
+    """The first of these sentences that the engine judges so: engines change, what follows from a verdict does not."""
     services = house.process.services
     for sentence in sentences:
         judged = decide(await services.engine.parse(Utterance(sentence)), services.thresholds)

@@ -47,7 +47,7 @@ async def rated(house: House, chat: Chat) -> str:
 async def test_solved_score_and_comment_are_stored_and_close_the_ticket(house: House) -> None:
     chat = house.chat()
     number = await answered(house, chat)
-    assert "打个分" in await chat.press("解决了")
+    assert "打个分" in await chat.say("解决了")
     assert list(chat.buttons) == ["很不满意", "不满意", "一般", "满意", "很满意"]
     assert "已记录：很满意" in await chat.press("很满意")
     assert "7天内可以发“评价”修改" in await chat.say("干部很负责")
