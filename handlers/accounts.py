@@ -34,6 +34,15 @@ class SignedIn:
     responder: Responder
     csrf: str
     token_hash: str
+    has_totp: bool
+
+
+class CodeNeeded(Exception):
+    """The password is right, and this user also has one-time codes."""
+
+    def __init__(self, user: User) -> None:
+        self.user = user
+        super().__init__(user.id)
 
 
 @cache
@@ -65,9 +74,18 @@ def check_password(password: str) -> str:
 
 
 async def sign_in(database: Database, login: str, password: str, *, now: datetime) -> tuple[str, SignedIn]:
-    """The new session's token and user. Raises SignInRefused, the same for unknown, wrong and disabled.
+    """The new session's token and user. Raises SignInRefused, the same for unknown, wrong and disabled; CodeNeeded."""
+    user = await check_credentials(database, login, password)
+    if user.totp_sealed is not None:
+        raise CodeNeeded(user)
+    async with database.transaction() as session:
+        return await open_session(session, user, now=now)
 
-    The password is checked between two transactions: hashing must not hold the one writer.
+
+async def check_credentials(database: Database, login: str, password: str) -> User:
+    """Whose login and password these are. Raises SignInRefused, the same for unknown, wrong and disabled.
+
+    No transaction is open meanwhile: hashing must not hold the one writer.
     """
     async with database.reading() as session:
         user = await users.by_login(session, login.strip().lower()[:128])
@@ -76,21 +94,29 @@ async def sign_in(database: Database, login: str, password: str, *, now: datetim
     fits = await asyncio.to_thread(password_fits, known_hash, password[:200])
     if user is None or not fits or not user.is_active:
         raise SignInRefused
+    return user
+
+
+async def open_session(session: AsyncSession, user: User, *, now: datetime) -> tuple[str, SignedIn]:
+    """A new session for somebody who has proved who they are: the cookie's token, and what it stands for."""
     token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
-    async with database.transaction() as session:
-        await users.forget_expired(session, now=now)
-        session.add(
-            UserSession(
-                token_hash=token_hash(token),
-                user_id=user.id,
-                csrf=csrf,
-                created_at=now,
-                expires_at=now + SESSION_LIFE,
-                last_seen_at=now,
-            )
+    await users.forget_expired(session, now=now)
+    session.add(
+        UserSession(
+            token_hash=token_hash(token),
+            user_id=user.id,
+            csrf=csrf,
+            created_at=now,
+            expires_at=now + SESSION_LIFE,
+            last_seen_at=now,
         )
-        unit = await session.get(OrgUnitRow, user.unit_code) if user.unit_code else None
-    return token, SignedIn(responder_of(user, unit.path if unit else None), csrf, token_hash(token))
+    )
+    unit = await session.get(OrgUnitRow, user.unit_code) if user.unit_code else None
+    return token, _signed_in(user, unit.path if unit else None, csrf, token_hash(token))
+
+
+def _signed_in(user: User, unit_path: str | None, csrf: str, session_hash: str) -> SignedIn:
+    return SignedIn(responder_of(user, unit_path), csrf, session_hash, has_totp=user.totp_sealed is not None)
 
 
 async def session_of(session: AsyncSession, token: str, *, now: datetime) -> SignedIn | None:
@@ -101,7 +127,7 @@ async def session_of(session: AsyncSession, token: str, *, now: datetime) -> Sig
     if found is None:
         return None
     user, user_session, path = found
-    return SignedIn(responder_of(user, path), user_session.csrf, user_session.token_hash)
+    return _signed_in(user, path, user_session.csrf, user_session.token_hash)
 
 
 async def create_user(

@@ -19,6 +19,8 @@ from storage import tickets
 TOPIC_FLOOR = 0.30
 TOPIC_MARGIN = 0.15
 """Rule R90 of the dispatch catalogue: a lead below .15 is a question, not a decision."""
+LONE_FLOOR, LONE_LEAD = 0.15, 3.0
+"""An unusual case has a low confidence but no rival: the summary shows the topic, so a wrong one is seen."""
 MIN_TEXT = 4
 DESCRIPTION_LENGTH = 10
 """Characters from which a question asked before counts as a description by itself."""
@@ -62,8 +64,11 @@ async def _with_text(turn: Turn, form: TicketForm, text: str) -> TicketForm:
         return replace(form, is_topic_settled=True)
     if not ranking:
         return replace(form, topic=UNCLEAR, is_topic_settled=True, margin=0.0)
-    margin = ranking[0].confidence - (ranking[1].confidence if len(ranking) > 1 else 0.0)
-    if ranking[0].confidence >= TOPIC_FLOOR and margin >= TOPIC_MARGIN:
+    second = ranking[1].confidence if len(ranking) > 1 else 0.0
+    margin = ranking[0].confidence - second
+    is_sure = ranking[0].confidence >= TOPIC_FLOOR and margin >= TOPIC_MARGIN
+    stands_alone = ranking[0].confidence >= LONE_FLOOR and ranking[0].confidence >= LONE_LEAD * second
+    if is_sure or stands_alone:
         return replace(form, topic=ranking[0].name, is_topic_settled=True, margin=1.0)
     choices = tuple(ranked.name for ranked in ranking[:3] if ranked.name != UNCLEAR)
     return replace(form, topic=ranking[0].name, topic_choices=choices, margin=margin)

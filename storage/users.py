@@ -11,8 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from storage.models import OrgUnitRow, User, UserSession
 
 
-async def by_login(session: AsyncSession, login: str) -> User | None:
-    return (await session.execute(select(User).where(User.login == login))).scalar_one_or_none()
+async def by_login(session: AsyncSession, login: str, *, for_update: bool = False) -> User | None:
+    statement = select(User).where(User.login == login)
+    if for_update:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def by_id(session: AsyncSession, user_id: int, *, for_update: bool = False) -> User | None:
+    statement = select(User).where(User.id == user_id)
+    if for_update:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    return (await session.execute(statement)).scalar_one_or_none()
 
 
 async def all_users(session: AsyncSession) -> Sequence[tuple[User, str | None]]:
@@ -60,8 +70,9 @@ async def sign_out(session: AsyncSession, token_hash: str) -> None:
     await session.execute(delete(UserSession).where(UserSession.token_hash == token_hash))
 
 
-async def sign_out_everywhere(session: AsyncSession, user_id: int) -> None:
-    await session.execute(delete(UserSession).where(UserSession.user_id == user_id))
+async def sign_out_everywhere(session: AsyncSession, user_id: int, *, but: str = "") -> None:
+    """``but`` is the token hash of a session that stays."""
+    await session.execute(delete(UserSession).where(UserSession.user_id == user_id, UserSession.token_hash != but))
 
 
 async def forget_expired(session: AsyncSession, *, now: datetime) -> None:

@@ -63,6 +63,8 @@ def upgrade() -> None:
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("unit_code", sa.String(length=64), nullable=True),
         sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("totp_sealed", sa.Text(), nullable=True),
+        sa.Column("totp_used_step", sa.Integer(), nullable=True),
         sa.Column("locale", sa.String(length=8), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("is_demo", sa.Boolean(), nullable=False),

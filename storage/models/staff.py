@@ -40,6 +40,10 @@ class User(Base):
     role: Mapped[str] = mapped_column(String(16))
     unit_code: Mapped[str | None] = mapped_column(Code, ForeignKey("org_units.code"), index=True)
     password_hash: Mapped[str]
+    totp_sealed: Mapped[str | None]
+    """The one-time-code secret under AES-256-GCM (handlers/sealing.py); None: signs in by password alone."""
+    totp_used_step: Mapped[int | None]
+    """The newest 30-second step whose code was used: it and earlier ones are refused."""
     locale: Mapped[str] = mapped_column(String(8), default="zh_CN")
     is_active: Mapped[bool] = mapped_column(default=True)
     is_demo: Mapped[bool] = mapped_column(default=False)

@@ -1,4 +1,4 @@
-"""Every page fits its window: the narrowest phone and a wide screen, in Chinese and in English, with the worst content."""
+"""Every page fits its window: a narrow phone and a wide screen, in Chinese and in English, with the worst content."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ HEIGHT = 700
 _LOOK = """() => {
     const root = document.documentElement, found = [];
     if (root.scrollWidth > root.clientWidth) found.push(`the page is ${root.scrollWidth} wide`);
+    const overflow = one => getComputedStyle(one).overflowX;
+    const scrolls = one => one !== document.body && (/auto|scroll/.test(overflow(one)) || scrolls(one.parentElement));
     for (const one of document.querySelectorAll("body *")) {
         const style = getComputedStyle(one), box = one.getBoundingClientRect();
-        if (!box.width || !box.height || style.visibility === "hidden" || one.closest(".vh, .skip-link, svg")) continue;
-        const name = `${one.tagName.toLowerCase()}.${[...one.classList].join(".")} ${one.textContent.trim().slice(0, 20)}`;
-        const isCut = ["hidden", "clip"].includes(style.overflowX) && one.scrollWidth > one.clientWidth + 1;
+        const isSeen = box.width > 1 && box.height > 1 && style.visibility !== "hidden";
+        if (!isSeen || one.matches("input, textarea, select, svg, svg *, .skip-link, .vh, .vh *")) continue;
+        const name = `${one.tagName} ${one.className} ${one.textContent.trim().slice(0, 20)}`;
+        const isCut = /hidden|clip/.test(style.overflowX) && one.scrollWidth > one.clientWidth + 1;
         if (isCut && style.textOverflow !== "ellipsis") found.push(`cut off: ${name}`);
-        if (one.closest(".table-scroll, .tabs, select")) continue;
-        if (box.right > root.clientWidth + 1 || box.left < -1) found.push(`outside (${Math.round(box.right)}): ${name}`);
+        const isOutside = box.right > root.clientWidth + 1 || box.left < -1;
+        if (isOutside && !scrolls(one.parentElement)) found.push(`outside (${Math.round(box.right)}): ${name}`);
     }
     return found.slice(0, 5);
 }"""
