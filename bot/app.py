@@ -219,7 +219,13 @@ def build_process(
         delivery=Delivery(database, channels, services.now, metrics),
         running=Running(
             settings=settings,
-            site=Site(services=services, database=database, hub=hub, pages=Pages(services.wording)),
+            site=Site(
+                services=services,
+                database=database,
+                hub=hub,
+                pages=Pages(services.wording),
+                must_admins_have_totp=settings.environment == "production",
+            ),
             dispatcher=Dispatcher(database, services, metrics),
             metrics=metrics,
             responses=content.responses,

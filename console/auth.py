@@ -1,40 +1,38 @@
-"""Signing in at the desk, and the two questions every desk route asks: who is this, and did they mean to post this?"""
+"""The two questions every desk route asks: who is this, and did they mean to post this?"""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import hmac
-import math
 import re
-import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from fastapi.routing import APIRoute
 
 from console.origin import refuse_cross_site
 from console.pages import locale_of
 from console.problems import TITLED, problem, wants_page
-from console.site import Site, caller, site_of
-from handlers import accounts
-from handlers.accounts import SESSION_LIFE, SignedIn, session_of, token_hash
-from handlers.errors import BadInput, NotAllowedHere, NotFound, SignInRefused, UserFacingError
-from storage import users
+from console.site import site_of
+from handlers.accounts import SignedIn, session_of
+from handlers.errors import NotAllowedHere, NotFound, SignInRefused, UserFacingError
 
 COOKIE = "__Host-qs_session"
 SIGN_IN_COOKIE = "__Host-qs_sign_in"
 FLASH_COOKIE = "__Host-qs_flash"
 HOME = "/console/"
 SIGN_IN = "/console/sign-in"
-SIGN_IN_LIFE = timedelta(hours=1)
+SIGN_OUT = "/console/sign-out"
+SECURITY = "/console/security"
+OPEN_WITHOUT_TOTP = frozenset({SECURITY, f"{SECURITY}/on", f"{SECURITY}/off", SIGN_OUT})
+"""What an admin who must set up one-time codes first can reach until then."""
 MAX_FORM_BYTES = 1_048_576
 MAX_FIELDS = 40
+MAX_NEXT = 1_000
 _FLASH = re.compile(r"([a-z_]{1,40}):([A-Z0-9]{0,24})")
 
 
@@ -48,6 +46,12 @@ class FormTooLarge(UserFacingError):
 
 class FormUnknown(UserFacingError):
     wording_key, http_status = "ui_desk.form_unknown", 415
+
+
+class TotpNeeded(UserFacingError):
+    """An admin in production sets up one-time codes before anything else."""
+
+    wording_key, http_status = "ui_desk.security_needed", 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +76,26 @@ class DeskRoute(APIRoute):
                 return await handle(request)
             except SignInNeeded:
                 return await _ask_to_sign_in(request)
+            except TotpNeeded as error:
+                is_page = request.method in ("GET", "HEAD") and wants_page(request)
+                return go_to(SECURITY) if is_page else refused(request, error)
             except UserFacingError as error:
                 return refused(request, error)
 
         return handle_or_refuse
 
 
-router = APIRouter(route_class=DeskRoute, include_in_schema=False)
-
-
 async def signed_in(request: Request) -> SignedIn:
-    """Whoever this browser's cookie belongs to. Raises SignInNeeded."""
+    """Whoever this browser's cookie belongs to. Raises SignInNeeded and TotpNeeded."""
     site = site_of(request)
     async with site.database.reading() as session:
         found = await session_of(session, request.cookies.get(COOKIE, ""), now=site.services.now())
     if found is None:
         raise SignInNeeded
     request.state.signed_in = found
+    is_lacking_totp = site.must_admins_have_totp and found.responder.is_admin and not found.has_totp
+    if is_lacking_totp and request.url.path not in OPEN_WITHOUT_TOTP:
+        raise TotpNeeded
     return found
 
 
@@ -151,16 +158,15 @@ AdminForm = Annotated[Posted, Depends(admin_form)]
 
 def safe_next(wanted: str) -> str:
     """A place at our own desk to go to after signing in; the list for anything else."""
-    parts = urlsplit(wanted) if wanted.isprintable() and "\\" not in wanted else None
-    if (
-        parts is None
-        or parts.scheme
-        or parts.netloc
-        or not parts.path.startswith(HOME)
-        or re.search(r"//|\.\.|%", parts.path)
-    ):
+    if not wanted.isprintable() or "\\" in wanted or len(wanted) > MAX_NEXT:
         return HOME
-    if parts.path.startswith((SIGN_IN, "/console/sign-out")) or parts.path.endswith("/events"):
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:  # "//[" is no address at all
+        return HOME
+    if parts.scheme or parts.netloc or not parts.path.startswith(HOME) or re.search(r"//|\.\.|%", parts.path):
+        return HOME
+    if parts.path.startswith((SIGN_IN, SIGN_OUT)) or parts.path.endswith("/events"):
         return HOME
     return wanted
 
@@ -221,6 +227,7 @@ def desk_page(request: Request, user: SignedIn | None, template: str, *, status:
         me=user.responder if user else None,
         my_unit=site.services.unit_name(user.responder.unit_code) if user else "",
         csrf=user.csrf if user else "",
+        is_totp_advised=user is not None and user.responder.is_admin and not user.has_totp,
         flash=flash,
         now=site.services.now(),
         language_links=language_links(request),
@@ -262,152 +269,3 @@ async def _ask_to_sign_in(request: Request) -> Response:
         except UserFacingError:
             typed = ""
     return refused(request, SignInRefused("error.sign_in_first"), typed=typed)
-
-
-# ── signing in ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _signature(secret: bytes, stamp: str) -> str:
-    return hmac.new(secret, f"sign-in:{stamp}".encode(), hashlib.sha256).hexdigest()[:32]
-
-
-def _new_sign_in_token(site: Site) -> str:
-    stamp = f"{int(site.services.now().timestamp())}.{secrets.token_urlsafe(12)}"
-    return f"{stamp}.{_signature(site.services.secret, stamp)}"
-
-
-def _is_fresh(site: Site, token: str, *, life: timedelta = SIGN_IN_LIFE) -> bool:
-    stamp, _, signature = token.rpartition(".")
-    began = stamp.partition(".")[0]
-    if not (began.isascii() and began.isdigit() and len(began) < 12):
-        return False
-    is_ours = hmac.compare_digest(signature.encode(), _signature(site.services.secret, stamp).encode())
-    age = site.services.now().timestamp() - int(began)
-    return is_ours and -60 <= age <= life.total_seconds()
-
-
-def _sign_in_page(
-    request: Request, *, status: int = 200, login: str = "", refusal: str = "", wanted: str = HOME
-) -> Response:
-    """The form with a token that is also in a cookie: another site can set neither."""
-    site = site_of(request)
-    token = request.cookies.get(SIGN_IN_COOKIE, "")
-    if not _is_fresh(site, token, life=SIGN_IN_LIFE / 2):
-        token = _new_sign_in_token(site)
-    page = desk_page(
-        request, None, "sign_in.html", status=status, token=token, login=login[:128], refusal=refusal, wanted=wanted
-    )
-    keep_cookie(page, SIGN_IN_COOKIE, token, SIGN_IN_LIFE)
-    return page
-
-
-@router.get(SIGN_IN)
-async def sign_in_form(request: Request) -> Response:
-    wanted = safe_next(request.query_params.get("next", ""))
-    try:
-        await signed_in(request)
-    except SignInNeeded:
-        return _sign_in_page(request, wanted=wanted)
-    return go_to(wanted)
-
-
-@router.post(SIGN_IN)
-async def sign_in(request: Request) -> Response:
-    site, locale = site_of(request), locale_of(request)
-    refuse_cross_site(request)
-    fields = await read_form(request)
-    login, wanted = fields.get("login", "").strip(), safe_next(fields.get("next", ""))
-
-    def again(status: int, key: str, **values: object) -> Response:
-        refusal = site.services.text(locale, key, **values)
-        return _sign_in_page(request, status=status, login=login, refusal=refusal, wanted=wanted)
-
-    kept = request.cookies.get(SIGN_IN_COOKIE, "")
-    if not kept:
-        # A __Host- cookie is kept over https and on this machine only; say so instead of "wrong password".
-        return again(400, "ui_desk.sign_in_no_cookie")
-    if not hmac.compare_digest(kept.encode(), fields.get("csrf", "").encode()) or not _is_fresh(site, kept):
-        return again(403, "ui_desk.sign_in_form_expired")
-    waits = [
-        site.limits.sign_in.seconds_to_wait(key) for key in (("address", caller(request)), ("login", login.lower()))
-    ]
-    if max(waits) > 0:
-        seconds = math.ceil(max(waits))
-        page = again(429, "ui_desk.sign_in_wait", seconds=seconds)
-        page.headers["Retry-After"] = str(seconds)
-        return page
-    try:
-        token, _ = await accounts.sign_in(site.database, login, fields.get("password", ""), now=site.services.now())
-    except SignInRefused as error:
-        return again(error.http_status, error.wording_key)
-    await _forget_session(site, request.cookies.get(COOKIE, ""))
-    response = go_to(wanted)
-    keep_cookie(response, COOKIE, token, SESSION_LIFE)
-    drop_cookie(response, SIGN_IN_COOKIE)
-    return response
-
-
-async def _forget_session(site: Site, token: str) -> None:
-    """The browser's earlier session, if any, ends when a new one begins."""
-    if token:
-        async with site.database.transaction() as session:
-            await users.sign_out(session, token_hash(token))
-
-
-@router.post("/console/sign-out")
-async def sign_out(request: Request, posted: Form) -> Response:
-    async with site_of(request).database.transaction() as session:
-        await users.sign_out(session, posted.user.token_hash)
-    response = go_to(SIGN_IN)
-    drop_cookie(response, COOKIE)
-    return response
-
-
-@router.get("/console/password")
-async def password_form(request: Request, user: Someone) -> Response:
-    return desk_page(request, user, "desk_password.html", refusal="", minimum=accounts.MIN_PASSWORD)
-
-
-@router.post("/console/password")
-async def change_password(request: Request, posted: Form) -> Response:
-    """Every other browser of this user is signed out; this one gets a new session."""
-    site = site_of(request)
-    try:
-        token = await _change_password(site, posted, now=site.services.now())
-    except UserFacingError as error:
-        return desk_page(
-            request,
-            posted.user,
-            "desk_password.html",
-            status=error.http_status,
-            refusal=sentence(request, error),
-            minimum=accounts.MIN_PASSWORD,
-        )
-    response = go_to(HOME, flash="password_changed")
-    keep_cookie(response, COOKIE, token, SESSION_LIFE)
-    return response
-
-
-class TooManyGuesses(UserFacingError):
-    wording_key, http_status = "ui_desk.sign_in_wait", 429
-
-
-async def _change_password(site: Site, posted: Posted, *, now: datetime) -> str:
-    login = posted.user.responder.login
-    wait = site.limits.sign_in.seconds_to_wait(("password", login))
-    if wait > 0:
-        raise TooManyGuesses(seconds=math.ceil(wait))
-    async with site.database.reading() as session:
-        user = await users.by_login(session, login)
-    if user is None:
-        raise NotFound
-    if not await asyncio.to_thread(accounts.password_fits, user.password_hash, posted.text("old")[:200]):
-        raise BadInput("ui_desk.old_password_wrong")
-    if posted.text("new") != posted.text("again"):
-        raise BadInput("ui_desk.passwords_differ")
-    new = accounts.check_password(posted.text("new"))
-    new_hash = await asyncio.to_thread(accounts.hash_password, new)
-    async with site.database.transaction() as session:
-        await accounts.set_password(session, login, new_hash)
-    token, _ = await accounts.sign_in(site.database, login, new, now=now)
-    return token

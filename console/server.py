@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from console import admin, auth, desk, events, public
+from console import admin, desk, events, public, security, sign_in
 
 router = APIRouter()
-for part in (auth, events, admin, desk, public):
+for part in (sign_in, security, events, admin, desk, public):
     router.include_router(part.router)

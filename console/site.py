@@ -18,6 +18,8 @@ class Limits:
     """How often one key (an address or a login) may try."""
 
     sign_in: RateLimit = field(default_factory=lambda: RateLimit(burst=10, per_minute=6))
+    # Three of a million codes are right at a time: who knows the password guesses one in some eight months.
+    code: RateLimit = field(default_factory=lambda: RateLimit(burst=5, per_minute=1))
     case_code: RateLimit = field(default_factory=lambda: RateLimit(burst=10, per_minute=6))
     chat: RateLimit = field(default_factory=lambda: RateLimit(burst=20, per_minute=60))
     chat_open: RateLimit = field(default_factory=lambda: RateLimit(burst=60, per_minute=120))
@@ -30,6 +32,8 @@ class Site:
     hub: Hub
     pages: Pages
     limits: Limits = field(default_factory=Limits)
+    must_admins_have_totp: bool = False
+    """In production; elsewhere they are only advised to."""
 
 
 def site_of(request: Request) -> Site:

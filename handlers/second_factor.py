@@ -64,8 +64,8 @@ def unseal_from_setup(services: Services, sealed: str, login: str, session: str)
     return unseal(services.secret, sealed[:500], purpose=_PURPOSE, place=f"set-up|{login}|{session}")
 
 
-def _use_code(services: Services, user: User, code: str) -> bool:
-    """Whether this code of the (locked) user is right now; it is then used up."""
+def use_code(services: Services, user: User, code: str) -> bool:
+    """Whether this code is right now; it is then used up. Lock the user's row first: of two with one code, one wins."""
     if user.totp_sealed is None:
         return False
     try:
@@ -78,12 +78,6 @@ def _use_code(services: Services, user: User, code: str) -> bool:
         return False
     user.totp_used_step = step
     return True
-
-
-async def use_code(session: AsyncSession, services: Services, user_id: int, code: str) -> bool:
-    """Whether this is a code of that user now; of several requests with the same code one gets True."""
-    user = await users.by_id(session, user_id, for_update=True)
-    return user is not None and _use_code(services, user, code)
 
 
 async def turn_on(
@@ -108,7 +102,7 @@ async def turn_off(session: AsyncSession, services: Services, login: str, code: 
     user = await users.by_login(session, login, for_update=True)
     if user is None:
         raise NotFound
-    if not _use_code(services, user, code):
+    if not use_code(services, user, code):
         raise BadInput("ui_desk.code_wrong")
     user.totp_sealed = user.totp_used_step = None
 

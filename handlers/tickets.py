@@ -163,19 +163,22 @@ async def open_ticket(
         data={"unit": unit_code},
     )
     _store_decision(session, ticket, assignment, cause="opened", rule=crisis.rule if crisis else "", at=at)
-    session.add(
-        Timer(
-            ticket_id=ticket.id,
-            cycle=1,
-            kind="citizen72",
-            unit_code=unit_code,
-            policy="citizen72@1",
-            computed="72 natural hours from opening",
-            started_at=at,
-            due_at=due_at,
-        )
-    )
+    session.add(_citizen_clock(ticket, at, "72 natural hours from opening"))
     return OpenedTicket(ticket, code, assignment)
+
+
+def _citizen_clock(ticket: Ticket, started_at: datetime, computed: str) -> Timer:
+    """The promise to the citizen for the ticket's present cycle."""
+    return Timer(
+        ticket_id=ticket.id,
+        cycle=ticket.cycle,
+        kind="citizen72",
+        unit_code=ticket.unit_code,
+        policy="citizen72@1",
+        computed=computed,
+        started_at=started_at,
+        due_at=ticket.due_at,
+    )
 
 
 def _target(assignment: Assignment | None, crisis: CrisisMark | None) -> tuple[str, str]:
@@ -230,6 +233,14 @@ async def add_text(session: AsyncSession, services: Services, ticket: Ticket, te
     )
 
 
+async def _record_words(session: AsyncSession, services: Services, ticket: Ticket, text: str, *, at: datetime) -> None:
+    """What the requester said along with an act, on the ticket's record."""
+    masked, _ = mask_numbers(text)
+    await write(
+        session, services, ticket, "added", at=at, visibility=Visibility.PARTIES, text=masked, by_requester=True
+    )
+
+
 async def urge(session: AsyncSession, services: Services, ticket: Ticket, *, at: datetime) -> None:
     """Remind the unit. Raises TicketMovedOn when finished, BadInput when urged less than four hours ago."""
     if ticket.status not in tickets.OPEN_STATUSES:
@@ -278,31 +289,11 @@ async def reopen(session: AsyncSession, services: Services, ticket: Ticket, text
         data={"cycle": ticket.cycle + 1},
     )
     if text:
-        await write(
-            session,
-            services,
-            ticket,
-            "added",
-            at=at,
-            visibility=Visibility.PARTIES,
-            text=mask_numbers(text)[0],
-            by_requester=True,
-        )
+        await _record_words(session, services, ticket, text, at=at)
     ticket.cycle += 1
     ticket.outcome = ticket.closed_at = ticket.answered_at = ticket.first_reply_at = ticket.breached_at = None
     ticket.due_at = citizen72_due(at)
-    session.add(
-        Timer(
-            ticket_id=ticket.id,
-            cycle=ticket.cycle,
-            kind="citizen72",
-            unit_code=ticket.unit_code,
-            policy="citizen72@1",
-            computed="72 natural hours from reopening",
-            started_at=at,
-            due_at=ticket.due_at,
-        )
-    )
+    session.add(_citizen_clock(ticket, at, "72 natural hours from reopening"))
 
 
 def require_movable(ticket: Ticket) -> None:
@@ -346,16 +337,7 @@ async def change_unit(
     old_unit = ticket.unit_code
     is_handler = services.tree.mode_for(target, ticket.topic) == "handle"
     if text:
-        await write(
-            session,
-            services,
-            ticket,
-            "added",
-            at=at,
-            visibility=Visibility.PARTIES,
-            text=mask_numbers(text)[0],
-            by_requester=True,
-        )
+        await _record_words(session, services, ticket, text, at=at)
     ticket.unit_code, ticket.assignee_id, ticket.reason = target, None, assignment.reason
     _store_decision(session, ticket, assignment, cause="change_unit", at=at)
     move(ticket, TicketAction.CHANGE_UNIT)

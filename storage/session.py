@@ -47,16 +47,19 @@ class Database:
         self._slot_count = 1 if self.is_sqlite else POOL_SIZE
         self._waiting = 0
         self._typical_seconds = 0.005
+        # hide_parameters: an error's text ends in the log, and parameters are what people wrote.
         if self.is_sqlite:
             path = make_url(url).database
             if path:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self.writer = create_async_engine(url, pool_size=1, max_overflow=0)
-            self.reader = create_async_engine(url, pool_size=READERS, max_overflow=0)
+            self.writer = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+            self.reader = create_async_engine(url, pool_size=READERS, max_overflow=0, hide_parameters=True)
             _prepare_sqlite(self.writer, begin="BEGIN IMMEDIATE", read_only=False)
             _prepare_sqlite(self.reader, begin="BEGIN", read_only=True)
         else:
-            self.writer = create_async_engine(url, pool_size=POOL_SIZE, max_overflow=2, pool_pre_ping=True)
+            self.writer = create_async_engine(
+                url, pool_size=POOL_SIZE, max_overflow=2, pool_pre_ping=True, hide_parameters=True
+            )
             self.reader = self.writer
 
     async def check_durability(self) -> None:

@@ -100,7 +100,9 @@ async def rest_webhook(request: Request) -> Response:
     if message_id is not None and not 1 <= len(str(message_id)) <= MAX_MESSAGE_ID:
         problem = site_of(request).services.named("error.problem_value")
         raise BadInput("error.bad_field", field="metadata.message_id", problem=problem)
-    key = uuid.uuid4().hex if message_id is None else f"{message.sender}:{clean_text(str(message_id))}"
+    # The length keeps "a:b" with id "c" apart from "a" with id "b:c".
+    named = f"{len(message.sender)}:{message.sender}:{clean_text(str(message_id))}"
+    key = uuid.uuid4().hex if message_id is None else named
     fed = await running(request).dispatcher.feed(
         Inbound(
             channel=KIND,

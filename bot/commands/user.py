@@ -1,4 +1,4 @@
-"""``user add``, ``user password``, ``user disable``, ``user enable``, ``user list``."""
+"""``user add``, ``user password``, ``user reset-totp``, ``user disable``, ``user enable``, ``user list``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.app import Content, build_services
 from bot.commands.serve import Failed, read_settings
 from bot.seed import random_password
-from handlers import accounts
+from handlers import accounts, second_factor
 from handlers.errors import UserFacingError
 from handlers.services import Services
 from storage import users
@@ -93,6 +93,14 @@ def password(login: str) -> int:
 
     _with_database(act)
     print(f"{login}: password set" + (f": {new}" if is_random else ""))
+    return 0
+
+
+@app.command("reset-totp")
+def reset_totp(login: str) -> int:
+    """Forget a user's sign-in codes (a lost phone) and sign them out everywhere; the password alone then counts."""
+    had_codes = _with_database(lambda session, _: second_factor.reset(session, login))
+    print(f"{login}: sign-in codes reset" if had_codes else f"{login}: had no sign-in codes; signed out everywhere")
     return 0
 
 
