@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -19,11 +19,16 @@ class BadJson(UserFacingError):
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
+def _no_constant(name: str) -> NoReturn:
+    """NaN and Infinity are JavaScript, not JSON (RFC 8259, section 6)."""
+    raise ValueError(name)
+
+
 async def read_json(request: Request, shape: type[Shape]) -> Shape:
     """The body as ``shape``. Raises BadJson (400) for broken JSON, BadInput (422) naming the first wrong field."""
     raw = await request.body()
     try:
-        data: Any = json.loads(raw.decode("utf-8"))
+        data: Any = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise BadJson from error
     try:

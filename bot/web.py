@@ -48,6 +48,7 @@ HEADERS = [
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+    (b"cache-control", b"no-store"),  # of whatever says nothing else: answers belong to one reader
 ]
 
 
@@ -145,7 +146,7 @@ def build(running: Running, *, lifespan: Any, is_ready: Callable[[], bool]) -> F
     app.include_router(webchat.router)
     app.include_router(server.router)
     _add_health(app, running, is_ready)
-    _add_error_answers(app)
+    _add_error_answers(app, running)
     app.mount("/static", KeptFiles(directory=STATIC), name="static")
     app.add_middleware(Guard, running=running, is_ready=is_ready)
     return app
@@ -176,7 +177,7 @@ def _add_health(app: FastAPI, running: Running, is_ready: Callable[[], bool]) ->
         return PlainTextResponse(running.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
-def _add_error_answers(app: FastAPI) -> None:
+def _add_error_answers(app: FastAPI, running: Running) -> None:
     @app.exception_handler(UserFacingError)
     async def refused(request: Request, error: UserFacingError) -> Response:
         headers = {"Retry-After": str(error.values["seconds"])} if "seconds" in error.values else None
@@ -209,4 +210,9 @@ def _add_error_answers(app: FastAPI) -> None:
     async def crashed(request: Request, error: Exception) -> Response:
         reference = secrets.token_hex(4)
         log.error("request failed, reference %s", reference, exc_info=error)
-        return refusal(request, "error.generic", 500, reference=reference)
+        response = refusal(request, "error.generic", 500, reference=reference)
+        # Starlette answers crashes outside of every middleware, so the guard does not see this one.
+        for name, value in HEADERS:
+            response.headers.setdefault(name.decode(), value.decode())
+        running.metrics.count("requests", "5xx")
+        return response

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import time
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What a terminal or a log reader would obey instead of showing: new lines, escape sequences."""
 
 
 class _OneLine(logging.Formatter):
@@ -13,7 +17,7 @@ class _OneLine(logging.Formatter):
         super().__init__("%(asctime)sZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
 
     def format(self, record: logging.LogRecord) -> str:
-        return super().format(record).replace("\n", " | ")
+        return _UNPRINTABLE.sub("\ufffd", super().format(record).replace("\n", " | "))
 
 
 def configure(level: str) -> None:

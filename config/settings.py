@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +29,7 @@ class Settings(BaseSettings):
     channels_file: Path | None = None
     demo_password: SecretStr = SecretStr("")
     host: str = "127.0.0.1"
+    trusted_proxies: str = "127.0.0.1,::1"
     port: int = Field(default=8000, ge=1, le=65535)
     engine: str = "local"
     environment: Literal["development", "production"] = "development"
@@ -46,6 +48,18 @@ class Settings(BaseSettings):
         if value and not value.startswith(("postgresql+asyncpg://", "sqlite+aiosqlite://")):
             raise ValueError("must start with postgresql:// or sqlite:///")
         return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _known_proxies(cls, value: str) -> str:
+        """Addresses and networks; never "*", with which every caller could choose the address we count them by."""
+        proxies = [part.strip() for part in value.split(",") if part.strip()]
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(f"must be addresses or networks such as 10.0.0.0/8, not {proxy!r}") from error
+        return ",".join(proxies)
 
     @field_validator("engine")
     @classmethod

@@ -186,15 +186,7 @@ def _rows(
 
 @router.get("/console/tickets/{number}")
 async def ticket_page(request: Request, number: str, user: Someone) -> Response:
-    site, responder, number = site_of(request), user.responder, clean_number(number)
-    async with site.database.reading() as session:
-        ticket = await ticket_for_responder(session, responder, number)
-    if ticket.sensitivity == tickets.RESTRICTED:
-        # Who looked is written down before anything is shown.
-        async with site.database.transaction() as session:
-            ticket = await ticket_for_responder(session, responder, number, for_update=True)
-            await cadre.opened_by(session, responder, ticket, site.services)
-    return await show_ticket(request, user, number)
+    return await show_ticket(request, user, clean_number(number))
 
 
 async def show_ticket(
@@ -209,6 +201,13 @@ async def show_ticket(
     """The ticket page; after a refused act with the sentence and everything that was typed."""
     site, locale = site_of(request), locale_of(request)
     t = words(site, request)
+    async with site.database.reading() as session:
+        ticket = await ticket_for_responder(session, user.responder, number)
+    if ticket.sensitivity == tickets.RESTRICTED:
+        # Who looked is written down before anything is shown, after a refused act as well.
+        async with site.database.transaction() as session:
+            ticket = await ticket_for_responder(session, user.responder, number, for_update=True)
+            await cadre.opened_by(session, user.responder, ticket, site.services)
     async with site.database.reading() as session:
         ticket = await ticket_for_responder(session, user.responder, number)
         shown = await ticket_shown(session, site.services, user.responder, ticket, t=t, locale=locale)

@@ -18,5 +18,11 @@ def refuse_cross_site(request: Request) -> None:
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise CrossSite
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
+    if origin is None:
+        return
+    try:
+        sender = urlsplit(origin).netloc
+    except ValueError as error:  # "http://[" is no address at all
+        raise CrossSite from error
+    if sender.lower() != request.headers.get("host", "").lower():
         raise CrossSite

@@ -20,7 +20,7 @@ from handlers.services import LOCAL_TIME
 
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
-LOCALE_COOKIE = "qs_locale"
+LOCALE_COOKIE = "__Host-qs_locale"
 
 
 def locale_of(request: Request) -> str:
@@ -108,7 +108,9 @@ class Pages:
         response.headers["Vary"] = "Cookie, Accept-Language"
         response.headers["Cache-Control"] = "no-store"
         if request.query_params.get("lang") in LOCALES:
-            response.set_cookie(LOCALE_COOKIE, locale, max_age=31_536_000, samesite="lax", httponly=True)
+            response.set_cookie(
+                LOCALE_COOKIE, locale, max_age=31_536_000, path="/", secure=True, httponly=True, samesite="lax"
+            )
         return response
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import time
 from typing import Annotated
 from urllib.parse import quote
@@ -34,7 +35,7 @@ def _may_see(request: Request, site: Site, number: str) -> bool:
     """The code was given within the last hour."""
     name, _, rest = request.cookies.get(COOKIE, "").partition(".")
     until = rest.partition(".")[0]
-    if name != number or not until.isdigit() or int(until) < time.time():
+    if name != number or not re.fullmatch(r"[0-9]{1,12}", until) or int(until) < time.time():
         return False
     return hmac.compare_digest(request.cookies[COOKIE].encode(), _pass(site, number, int(until)).encode())
 
@@ -67,7 +68,9 @@ async def _open(request: Request, number: str, code: str) -> Response:
     site = site_of(request)
     number = tidy_number(number)
     locale = locale_of(request)
-    wait = max(site.limits.case_code.seconds_to_wait(caller(request)), site.limits.case_code.seconds_to_wait(number))
+    # Two kinds of key: a "number" that is somebody's network address must not use up that address's attempts.
+    limit = site.limits.case_code
+    wait = limit.seconds_to_wait(("address", caller(request))) or limit.seconds_to_wait(("number", number))
     if wait:
         sentence = site.services.text(locale, "error.rate_limit", seconds=max(1, round(wait)))
         page = _form(request, number=number, error=sentence, status=429)

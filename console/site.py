@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from fastapi import Request
 
@@ -42,5 +43,16 @@ def site_of(request: Request) -> Site:
 
 
 def caller(request: Request) -> str:
-    """The caller's network address, for rate limits. A proxy's header counts only if the server trusts the proxy."""
-    return request.client.host if request.client else "unknown"
+    """The caller's network address, for rate limits. A proxy's header counts only if the server trusts the proxy.
+
+    Of an IPv6 address the /64: that is what one subscriber gets, and whose addresses nobody could count.
+    """
+    host = request.client.host if request.client else "unknown"
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped) if mapped else str(ip_network((address, 64), strict=False))
+    return str(address)

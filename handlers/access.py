@@ -40,7 +40,8 @@ def responder_of(user: User, unit_path: str | None) -> Responder:
 
 
 def tidy_number(number: str) -> str:
-    return number.strip().upper()[:24]
+    """A number as typed; NUL, which PostgreSQL cannot look up, is dropped."""
+    return number.replace("\0", "").strip().upper()[:24]
 
 
 async def ticket_for_responder(

@@ -31,7 +31,7 @@ async def _respond(turn: Turn) -> None:
         turn.say("error.too_long", limit=MAX_TEXT)
         return
     payload = _pressed(turn)
-    if payload is not None:
+    if payload is not None and payload != OLD_BUTTON:
         await _press(turn, payload)
         return
     if not turn.text:
@@ -40,6 +40,9 @@ async def _respond(turn: Turn) -> None:
     danger = turn.services.lexicon.scan(turn.text)
     if danger is not None and danger.is_acute:
         await crisis.respond_to_acute(turn, danger)
+        return
+    if payload is not None:
+        await _press(turn, payload)
         return
     await _read(turn)
     if danger is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -67,7 +68,9 @@ class Chat:
         body: dict[str, Any] = {"sender": self.sender, "message": message}
         if metadata:
             body["metadata"] = metadata
-        response = await self.client.post("/webhooks/rest/webhook", json=body)
+        # Escaped, because half a character (a lone surrogate) can be sent in no other way.
+        content, kind = json.dumps(body), {"Content-Type": "application/json"}
+        response = await self.client.post("/webhooks/rest/webhook", content=content, headers=kind)
         assert response.status_code == 200, response.text
         replies: list[dict[str, Any]] = response.json()
         for reply in replies:

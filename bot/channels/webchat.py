@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import secrets
 import uuid
 from collections.abc import AsyncIterator
@@ -35,6 +36,7 @@ COOKIE_SECONDS = 180 * 24 * 3600
 HEARTBEAT_SECONDS = 15.0
 LOOK_SECONDS_WITHOUT_RELAY = 5.0
 SAMPLES = 6
+MAX_SEQ = 2**31 - 1
 
 router = APIRouter(tags=["web chat"])
 
@@ -207,7 +209,7 @@ async def _title_of(request: Request, visitor: Visitor, payload: str) -> str:
 
 
 @router.get("/chat/messages")
-async def newer(request: Request, after: Annotated[int, Query(ge=0)] = 0) -> Response:
+async def newer(request: Request, after: Annotated[int, Query(ge=0, le=MAX_SEQ)] = 0) -> Response:
     site = site_of(request)
     return JSONResponse({"messages": await _after(request, site, visitor_of(request), after)})
 
@@ -223,12 +225,12 @@ async def _after(request: Request, site: Site, visitor: Visitor, after: int) -> 
 
 
 @router.get("/chat/events")
-async def events(request: Request, after: Annotated[int, Query(ge=0)] = 0) -> Response:
+async def events(request: Request, after: Annotated[int, Query(ge=0, le=MAX_SEQ)] = 0) -> Response:
     """New messages as they are committed. Resumes from Last-Event-ID."""
     site = site_of(request)
     visitor = visitor_of(request)
     last = request.headers.get("last-event-id", "")
-    start = int(last) if last.isdigit() and len(last) < 10 else after
+    start = int(last) if re.fullmatch(r"[0-9]{1,9}", last) else after
     return StreamingResponse(
         _stream(request, site, visitor, start),
         media_type="text/event-stream",
@@ -237,16 +239,18 @@ async def events(request: Request, after: Annotated[int, Query(ge=0)] = 0) -> Re
 
 
 async def _stream(request: Request, site: Site, visitor: Visitor, after: int) -> AsyncIterator[str]:
-    conversation_id = await _conversation_id(site, visitor)
-    topics = [f"address:{KIND}:{ACCOUNT}:{visitor.peer}"] + (
-        [f"conversation:{conversation_id}"] if conversation_id else []
-    )
     # Several processes without Redis cannot ring each other: then the stream looks by itself.
     must_look = not site.database.is_sqlite and not site.hub.spans_processes
     may_have_news = True
+    conversation_id: int | None = None
     yield "retry: 2000\n\n"
-    with site.hub.subscribe(*topics) as bell:
+    with site.hub.subscribe(f"address:{KIND}:{ACCOUNT}:{visitor.peer}") as bell:
         while not site.hub.closing.is_set():
+            if may_have_news and conversation_id is None:
+                # Looked for once we listen: a first message that begins it meanwhile has rung the bell.
+                conversation_id = await _conversation_id(site, visitor)
+                if conversation_id is not None:
+                    site.hub.also(bell, f"conversation:{conversation_id}")
             if may_have_news:
                 for message in await _after(request, site, visitor, after):
                     after = message["id"]
@@ -255,11 +259,6 @@ async def _stream(request: Request, site: Site, visitor: Visitor, after: int) ->
             may_have_news = must_look or bool(heard)
             if not heard:
                 yield ": still here\n\n"
-            elif conversation_id is None:
-                # The first message has begun the conversation: listen to it from now on.
-                conversation_id = await _conversation_id(site, visitor)
-                if conversation_id is not None:
-                    site.hub.also(bell, f"conversation:{conversation_id}")
 
 
 async def _conversation_id(site: Site, visitor: Visitor) -> int | None:

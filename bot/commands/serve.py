@@ -95,13 +95,19 @@ def serve(
     process = composition.build_process(settings, wants_demo=demo)
     process.on_ready = lambda loaded: _show_start(settings, loaded)
     process.on_failure = lambda sentence: _say(f"Not ready yet: {sentence}")
-    server = _Server(_uvicorn_config(composition.create_app(process)), process.hub.close_streams)
+    server = _Server(
+        _uvicorn_config(composition.create_app(process), settings.trusted_proxies), process.hub.close_streams
+    )
     server.run(sockets=[listener])
     _say("Stopped.")
     return 0
 
 
-def _uvicorn_config(app: object) -> uvicorn.Config:
+def _uvicorn_config(app: object, trusted_proxies: str) -> uvicorn.Config:
+    """``trusted_proxies``: whose X-Forwarded-For and X-Forwarded-Proto count. Rate limits count callers by the result.
+
+    Given in full, so that the environment variable FORWARDED_ALLOW_IPS decides nothing.
+    """
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         loop="auto",
@@ -109,6 +115,8 @@ def _uvicorn_config(app: object) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies,
         backlog=BACKLOG,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         lifespan="on",

@@ -18,6 +18,13 @@ CONTROLS = {"button", "checkbox", "combobox", "link", "radio", "searchbox", "tex
 _HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]
     .filter(one => one.checkVisibility()).map(one => [Number(one.tagName[1]), one.textContent.trim()])"""
 
+_SETTLED = """async scheme => {
+    const frame = () => new Promise(requestAnimationFrame);
+    while (!matchMedia(`(prefers-color-scheme: ${scheme})`).matches) await frame();
+    await frame();
+    await frame();
+}"""
+
 # The text colour of every element with words of its own against the nearest painted backgrounds behind it.
 _CONTRAST = """() => {
     const parse = css => {
@@ -100,7 +107,7 @@ async def assert_accessible(page: Page, where: str) -> None:
 async def assert_readable(page: Page, where: str) -> None:
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        await page.evaluate("Promise.all(document.getAnimations().map(one => one.finish()))")
+        await page.evaluate(_SETTLED, scheme)
         measured = await page.evaluate(_CONTRAST)
         assert len(measured) > 5, f"{where}: measured {measured}"
         faint = [f"{ratio:.2f} {what}" for ratio, what in measured if ratio < ENOUGH_CONTRAST]

@@ -16,10 +16,13 @@ _LOOK = """() => {
     if (root.scrollWidth > root.clientWidth) found.push(`the page is ${root.scrollWidth} wide`);
     const overflow = one => getComputedStyle(one).overflowX;
     const scrolls = one => one !== document.body && (/auto|scroll/.test(overflow(one)) || scrolls(one.parentElement));
+    const isFolded = one => one.matches(".vh") || one.offsetWidth <= 1 && overflow(one) === "hidden";
+    const forEars = [...document.querySelectorAll(".vh, .skip-link, thead")].filter(isFolded);
     for (const one of document.querySelectorAll("body *")) {
         const style = getComputedStyle(one), box = one.getBoundingClientRect();
         const isSeen = box.width > 1 && box.height > 1 && style.visibility !== "hidden";
-        if (!isSeen || one.matches("input, textarea, select, svg, svg *, .skip-link, .vh, .vh *")) continue;
+        if (!isSeen || one.matches("input, textarea, select, svg *, .skip-link")) continue;
+        if (forEars.some(hidden => hidden.contains(one))) continue;
         const name = `${one.tagName} ${one.className} ${one.textContent.trim().slice(0, 20)}`;
         const isCut = /hidden|clip/.test(style.overflowX) && one.scrollWidth > one.clientWidth + 1;
         if (isCut && style.textOverflow !== "ellipsis") found.push(`cut off: ${name}`);

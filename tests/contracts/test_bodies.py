@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.house import House
 
 WEBHOOK, PARSE = "/webhooks/rest/webhook", "/model/parse"
 LIMIT = 2 * 1024 * 1024
+CHINESE = re.compile("[\u4e00-\u9fff]")
 GOOD = {"sender": "somebody", "message": "你好"}
 
 BROKEN = {
@@ -142,9 +144,9 @@ async def test_the_sentence_is_in_the_callers_language_and_the_code_is_not(
 ) -> None:
     told = problem(await post(small_house, WEBHOOK, b"{", **{"Accept-Language": language}), 400, "error_bad_json")
     assert words in told["detail"]
-    assert told["detail"].isascii() == language.startswith("en")
+    assert (CHINESE.search(told["detail"]) is None) == language.startswith("en")
     field = problem(await post(small_house, WEBHOOK, b"[]", **{"Accept-Language": language}), 422, "error_bad_field")
-    assert field["detail"].isascii() == language.startswith("en")
+    assert (CHINESE.search(field["detail"]) is None) == language.startswith("en")
 
 
 async def test_a_browser_gets_a_page_instead(small_house: House) -> None:
@@ -212,13 +214,19 @@ async def test_a_lying_length_does_no_harm(small_house: House) -> None:
         assert response.status_code in (200, 400, 413), length
 
 
-async def test_a_length_beyond_all_memory_is_refused_before_reading(small_house: House) -> None:
-    async def never() -> AsyncIterator[bytes]:
-        raise AssertionError("the body was read")
-        yield b""
+async def test_of_what_is_refused_only_so_much_is_read(small_house: House) -> None:
+    """Enough that the sender gets to read the refusal, not enough to keep the service busy."""
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        while True:
+            read += 1
+            yield b"x" * 2**20
 
     headers = {"Content-Length": str(10**15)}
-    problem(await small_house.client.post(WEBHOOK, content=never(), headers=headers), 413)
+    problem(await small_house.client.post(WEBHOOK, content=endless(), headers=headers), 413)
+    assert read <= 17
 
 
 # ── anything ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -237,7 +245,8 @@ ANYTHING = st.recursive(
 MESSAGES = st.fixed_dictionaries(
     {"sender": st.just("a") | st.text(max_size=300) | ANYTHING, "message": st.text(max_size=60) | ANYTHING},
     optional={
-        "metadata": st.fixed_dictionaries({}, optional={"message_id": ANYTHING, "locale": ANYTHING, "x": ANYTHING}) | ANYTHING,
+        "metadata": ANYTHING
+        | st.fixed_dictionaries({}, optional={"message_id": ANYTHING, "locale": ANYTHING, "x": ANYTHING}),
         "text": ANYTHING,
         "message_id": ANYTHING,
     },

@@ -72,9 +72,10 @@ async def test_tags_are_text_everywhere(small_house: House) -> None:
     assert TAGS in summary, "JSON gives it back as text"
     number = chat.opened(await chat.say("确认"))
     page = (await small_house.desk_page(XIAOLAN_UNION, f"/console/tickets/{number}")).text
-    for tag in ("<script>alert", "<img src=x", "49"):
-        assert tag not in page.replace(html.escape(TAGS), "") or tag == "49"
+    for tag in ("<script>alert", "<img src=x"):
+        assert tag not in page
     assert html.escape("<script>alert(1)</script>") in page
+    assert "{{7*7}}" in page, "no template language looks at it"
 
 
 # ── long ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -92,8 +93,7 @@ async def test_a_hundred_thousand_characters_are_read_in_time(small_house: House
 
 async def test_a_case_of_a_hundred_thousand_characters_is_opened_and_shown(house: House) -> None:
     chat = house.chat()
-    text = f"{WAGES}。" + "详细经过如下。" * 14_000
-    text = text[:LONGEST]
+    text = (f"{WAGES}。" * 10_000)[:LONGEST]
     summary = await chat.say("求助", text, "匿名")
     assert len(summary) < 1_000, "the summary is short"
     number = chat.opened(await chat.say("确认"))
