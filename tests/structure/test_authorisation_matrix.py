@@ -484,6 +484,12 @@ async def test_every_cell_of_the_matrix(scene: Scene) -> None:
     assert asked > 400
 
 
+ANOTHER_ROUTE = {
+    ("HEAD", "/static/*"): "files may be asked for by their head",
+    ("POST", "/console/tickets/{number}/events"): "an act called events, which is not found",
+}
+
+
 async def test_no_route_obeys_another_method(scene: Scene) -> None:
     known: dict[str, set[str]] = {}
     for method, path in routes_of(scene.desk.app.routes):
@@ -492,14 +498,14 @@ async def test_no_route_obeys_another_method(scene: Scene) -> None:
     for path, methods in known.items():
         address = re.sub(r"\{\w+\}", "take", path.replace("*", "base.css"))
         for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "EVIL"} - methods:
-            if method == "HEAD" and path == "/static/*":
-                continue  # files may be asked for by their head
+            if (method, path) in ANOTHER_ROUTE:
+                continue
             request = Request(method, address, {"accept": "text/html"})
             request.cookies[COOKIE], _ = await scene.session("admin")
             status = (await answer_to(scene.desk.app, request)).status
-            if status != 405 and (status, method) != (303, "GET"):
+            if status != 405:
                 wrong.append(f"{method} {address}: {status}")
-    assert [line for line in wrong if not line.startswith("GET /console/tickets/take/take")] == []
+    assert wrong == []
 
 
 @pytest.mark.parametrize("caller", ["anonymous", "program", "own", "parent", "other", "admin"])
@@ -567,16 +573,19 @@ async def test_a_transfer_goes_only_to_a_unit_that_may_take_it(scene: Scene, tar
 
 
 async def test_a_restricted_ticket_is_not_passed_up_to_a_unit_that_only_sorts(scene: Scene) -> None:
-    number = await scene.desk.ticket(sensitivity="restricted")
     services = scene.desk.house.process.services
-    stored = await scene.desk.stored(number)
-    sorts = [unit.code for unit in services.tree if services.tree.mode_for(unit.code, stored.topic) == "triage"]
-    sorts = [code for code in sorts if code != TOWN and not services.tree.get(code).is_crisis_desk]  # type: ignore[union-attr]
-    assert sorts
-    for code in sorts[:5]:
+    sorters = [
+        (topic.code, unit.code)
+        for topic in services.topics
+        for unit in services.tree
+        if services.tree.mode_for(unit.code, topic.code) == "triage" and not unit.is_crisis_desk and unit.code != TOWN
+    ]
+    assert sorters
+    for topic, code in sorters[:: max(1, len(sorters) // 5)]:
+        number = await scene.desk.ticket(sensitivity="restricted", topic=topic)
         answer = await _post(scene, "own", f"/console/tickets/{number}/transfer", target=code, text="理由")
-        assert answer.status == 422, code
-    assert (await _record(scene, number))[0] == TOWN
+        assert answer.status == 422, (topic, code)
+        assert (await _record(scene, number))[0] == TOWN
 
 
 async def test_a_number_in_a_form_changes_no_other_ticket(scene: Scene) -> None:
