@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from handlers.services import Services
 from routing.lifecycle import TicketStatus, step
-from storage import tickets
+from storage import ratings, tickets
 from storage.models import Ticket, TicketEvent, Visibility
 
 STEP_COUNT = 5
@@ -95,6 +95,7 @@ async def status_text(session: AsyncSession, services: Services, ticket: Ticket,
 
 async def case_shown(session: AsyncSession, services: Services, ticket: Ticket, locale: str) -> CaseShown:
     events = await tickets.events(session, ticket.id)
+    rating = await ratings.current(session, ticket.id, ticket.cycle)
     public = _public(events)
     return CaseShown(
         number=ticket.number,
@@ -106,7 +107,7 @@ async def case_shown(session: AsyncSession, services: Services, ticket: Ticket, 
         is_waiting=ticket.status in tickets.OPEN_STATUSES,
         status_text=services.text(locale, f"status.{ticket.status}"),
         outcome=services.text(locale, f"outcome.{ticket.outcome}") if ticket.outcome else "",
-        steps=_steps(services, ticket, events, locale),
+        steps=_steps(services, ticket, events, locale, is_rated=rating is not None),
         events=tuple(
             EventShown(event.at, _event_text(services, event, locale)) for event in reversed(public[-SHOWN_EVENTS:])
         ),
@@ -116,9 +117,13 @@ async def case_shown(session: AsyncSession, services: Services, ticket: Ticket, 
 _STEP_KINDS = (("opened",), ("routed",), ("taken",), ("answered",), ("solved", "closed", "withdrawn"))
 
 
-def _steps(services: Services, ticket: Ticket, events: Sequence[TicketEvent], locale: str) -> tuple[StepShown, ...]:
+def _steps(
+    services: Services, ticket: Ticket, events: Sequence[TicketEvent], locale: str, *, is_rated: bool
+) -> tuple[StepShown, ...]:
     """已接收 → 核实分析 → 协调解决 → 已反馈 → 请评价, with the time each was last reached."""
     present = step(TicketStatus(ticket.status))
+    if is_rated and present == STEP_COUNT:
+        present += 1
     reached: list[datetime | None] = [
         next((event.at for event in reversed(events) if event.kind in kinds), None) for kinds in _STEP_KINDS
     ]

@@ -132,9 +132,12 @@ class House:
             login = f"cadre.{unit}"
             with contextlib.suppress(accounts.BadInput):
                 await self.add_user(login, unit=unit)
-            _, signed_in = await accounts.sign_in(self.process.database, login, PASSWORD, now=self.clock())
-            self.responders[unit] = signed_in.responder
+            self.responders[unit] = await self.signed_in(login)
         return self.responders[unit]
+
+    async def signed_in(self, login: str) -> Responder:
+        _, signed_in = await accounts.sign_in(self.process.database, login, PASSWORD, now=self.clock())
+        return signed_in.responder
 
     async def act(self, unit: str, act: Callable[..., Awaitable[Ticket]], number: str, *words: str) -> Ticket:
         """A cadre of this unit does one act of handlers/cadre.py, in one transaction; what it says is delivered."""

@@ -9,7 +9,7 @@ import pytest
 
 from bot.channels.base import Ambiguous, Forbidden, RetryAfter, WindowClosed
 from bot.delivery import GIVE_UP_AFTER, back_off
-from storage import outbox
+from storage import conversations, outbox
 from storage.models import OutboxStatus
 from storage.outbox import LEASE, Claim
 from tests.bot.post import Post
@@ -235,8 +235,6 @@ async def test_a_message_is_settled_once(post: Post) -> None:
 
 
 async def test_nothing_is_sent_for_a_transaction_that_was_rolled_back(post: Post) -> None:
-    from storage import conversations
-
     with pytest.raises(ZeroDivisionError):
         async with post.database.transaction() as session:
             conversation = await conversations.find_or_open(

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from bot.app import Content
+from bot.app import Content, create_app
 from handlers.services import Services
 from nlu.engine import IntentEngine, NluResult, Utterance
 from storage.models import InboundMessage, OutboxMessage
@@ -42,7 +43,7 @@ class FaultyEngine:
         return await self.engine.parse(utterance)
 
 
-def _with(error: Exception) -> object:
+def _with(error: Exception) -> Callable[[Services], Services]:
     def change(services: Services) -> Services:
         return replace(services, engine=FaultyEngine(services.engine, error))
 
@@ -55,7 +56,7 @@ async def faulty(
 ) -> AsyncIterator[House]:
     """The whole service with an engine that fails for one text."""
     settings = settings_for(tmp_path / "data", backend.database_url, backend.redis_url)
-    async with open_house(settings, content, models=models, change=_with(request.param)) as opened:  # type: ignore[arg-type]
+    async with open_house(settings, content, models=models, change=_with(request.param)) as opened:
         yield opened
         await check_records(opened.process.database)
 
@@ -109,10 +110,6 @@ async def test_the_failure_is_counted(faulty: House) -> None:
 
 
 async def test_parsing_the_same_text_is_one_problem_and_no_stack_trace(faulty: House) -> None:
-    import httpx
-
-    from bot.app import create_app
-
     transport = httpx.ASGITransport(create_app(faulty.process), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://testserver") as client:
         response = await client.post("/model/parse", json={"text": POISON})

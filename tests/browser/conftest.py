@@ -38,6 +38,7 @@ CHROMIUM_ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--process-per-site",  # tabs of one browser share a process: starting one costs more than most tests
 ]
 _REPORT = pytest.StashKey[pytest.TestReport]()
 
@@ -115,7 +116,7 @@ async def visits(browser: Browser, service: Service, request: pytest.FixtureRequ
     if report is not None and report.failed:
         FAILURES.mkdir(exist_ok=True)
         name = re.sub(r"[^\w.-]+", "_", request.node.name)
-        for number, visited in enumerate(opened.pages(), start=1):
+        for number, visited in enumerate(opened.pages, start=1):
             try:
                 await visited.screenshot(path=FAILURES / f"{name}.{number}.png", full_page=True)
             except Error as error:  # the browser may be what failed
@@ -146,10 +147,14 @@ async def cadres(browser: Browser, service: Service) -> Cadres:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(visits: Visits, cadres: Cadres) -> SignedInAs:
-    """`await desk("admin")`, `await desk(f"cadre.{GUZHEN}")`: a new browser in which this user is signed in."""
+    """`await desk("admin")`, `await desk(f"cadre.{GUZHEN}")`: a page of the browser in which this user is signed in."""
 
     async def signed_in(login: str, **options: Any) -> Page:
-        return await visits.new(storage_state=await cadres.session(login), **options)
+        context = await cadres.context(login)
+        await context.clear_cookies(name="qs_locale")  # the language that an earlier test chose
+        if not options:
+            return await visits.another(context)
+        return await visits.new(storage_state=await context.storage_state(), **options)
 
     return signed_in
 

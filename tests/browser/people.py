@@ -15,8 +15,6 @@ from playwright.async_api import (
     Dialog,
     Locator,
     Page,
-    StorageState,
-    WebError,
     expect,
 )
 
@@ -59,26 +57,35 @@ class Service:
 
 @dataclass  # no slots: Playwright keeps its wrappers of our handlers on the instance
 class Visits:
-    """Browsers of visitors; whatever goes wrong in one of their pages is collected in ``troubles``."""
+    """The pages of one test; whatever goes wrong in one of them is collected in ``troubles``."""
 
     browser: Browser
     service: Service
     troubles: list[str] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
     _contexts: list[BrowserContext] = field(default_factory=list)
 
     async def new(self, **options: Any) -> Page:
-        """A page in a new browser: a screen of 1280 by 800 in Shanghai, unless told otherwise."""
-        chosen = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "viewport": SCREEN, **options}
-        context = await self.browser.new_context(base_url=self.service.base_url, **chosen)
+        """A page in a new browser, empty like a new phone; for ``options`` see `new_context`."""
+        context = await new_context(self.browser, self.service, **options)
         self._contexts.append(context)
-        context.set_default_timeout(PAGE_MILLISECONDS)
-        context.on("weberror", self._on_error)
-        context.on("console", self._on_console)
-        context.on("dialog", self._on_dialog)
+        context.on("page", self._watch)  # a second tab as well
         return await context.new_page()
 
-    def _on_error(self, error: WebError) -> None:
-        self.troubles.append(f"script error: {error.error}")
+    async def another(self, context: BrowserContext) -> Page:
+        """One more page in a browser that outlives this test."""
+        page = await context.new_page()
+        self._watch(page)
+        return page
+
+    def _watch(self, page: Page) -> None:
+        self.pages.append(page)
+        page.on("pageerror", self._on_error)
+        page.on("console", self._on_console)
+        page.on("dialog", self._on_dialog)
+
+    def _on_error(self, error: Error) -> None:
+        self.troubles.append(f"script error: {error}")
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if "Content Security Policy" in message.text:
@@ -89,31 +96,41 @@ class Visits:
             self.troubles.append(f"{dialog.type}: {dialog.message}")
         await dialog.accept()
 
-    def pages(self) -> list[Page]:
-        return [page for context in self._contexts for page in context.pages]
-
     async def close(self) -> None:
         for context in self._contexts:
             await context.close()
+        for page in self.pages:
+            await page.close()
+
+
+async def new_context(browser: Browser, service: Service, **options: Any) -> BrowserContext:
+    """A browser of 1280 by 800 in Shanghai, unless told otherwise."""
+    chosen = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "viewport": SCREEN, **options}
+    context = await browser.new_context(base_url=service.base_url, **chosen)
+    context.set_default_timeout(PAGE_MILLISECONDS)
+    return context
 
 
 @dataclass(slots=True)
 class Cadres:
-    """Signs each user in once a run: the service allows ten sign-ins at once and one more every ten seconds."""
+    """Signs each user in once a run: the service allows ten sign-ins at once and one more every ten seconds.
+
+    Sign out only what you signed in yourself.
+    """
 
     browser: Browser
     service: Service
-    _sessions: dict[str, StorageState] = field(default_factory=dict)
+    _contexts: dict[str, BrowserContext] = field(default_factory=dict)
 
-    async def session(self, login: str) -> StorageState:
-        """The cookies of this user. Sign out only what you signed in yourself."""
-        if login not in self._sessions:
-            context = await self.browser.new_context(base_url=self.service.base_url, locale="zh-CN")
+    async def context(self, login: str) -> BrowserContext:
+        """The browser in which this user is signed in."""
+        if login not in self._contexts:
+            context = await new_context(self.browser, self.service)
             page = await context.new_page()
             await sign_in(page, login, self.service.password)
-            self._sessions[login] = await context.storage_state()
-            await context.close()
-        return self._sessions[login]
+            await page.close()
+            self._contexts[login] = context
+        return self._contexts[login]
 
 
 async def sign_in(page: Page, login: str, password: str, *, at: str = "/console/") -> None:

@@ -18,7 +18,10 @@ CONTROLS = {"button", "checkbox", "combobox", "link", "radio", "searchbox", "tex
 _HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]
     .filter(one => one.checkVisibility()).map(one => [Number(one.tagName[1]), one.textContent.trim()])"""
 
-_IS_SHOWN = "scheme => matchMedia(`(prefers-color-scheme: ${scheme})`).matches"
+_IS_SHOWN = """scheme => {
+    const background = getComputedStyle(document.body).backgroundColor.match(/\\d+/);
+    return matchMedia(`(prefers-color-scheme: ${scheme})`).matches && background < 128 === (scheme === "dark");
+}"""
 
 # The text colour of every element with words of its own against the nearest painted backgrounds behind it.
 _CONTRAST = """() => {
@@ -101,14 +104,15 @@ async def assert_accessible(page: Page, where: str) -> None:
 
 async def assert_readable(page: Page, where: str) -> None:
     """Every text stands out from what is behind it, in light and in dark."""
+    faint: list[str] = []
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        faint = await faint_texts(page, where)
-        for _ in range(20):  # buttons change their colours in a tenth of a second
-            if not faint and await page.evaluate(_IS_SHOWN, scheme):
+        await page.wait_for_function(_IS_SHOWN, arg=scheme)
+        for _ in range(20):  # the colours of buttons change in a tenth of a second
+            faint = await faint_texts(page, where)
+            if not faint:
                 break
             await page.wait_for_timeout(100)
-            faint = await faint_texts(page, where)
         assert not faint, f"{where} ({scheme}): {faint[:5]}"
     await page.emulate_media(color_scheme="light")
 

@@ -185,8 +185,8 @@ async def test_the_second_page_needs_the_first(desk: Desk) -> None:
     to_sign_in = await stranger.get(CODE_PAGE)
     assert (to_sign_in.status_code, to_sign_in.headers["location"]) == (303, "/console/sign-in")
     assert (await stranger.post(CODE_PAGE, {"code": code_of(secret, desk)})).status_code == 403
-    for forged in ("1.99999999999.x.y", "1..", "²." * 4, f"{'9' * 30}.1.x.y", "x"):
-        stranger.client.cookies.set(sign_in.CODE_COOKIE, forged.encode("latin-1", "replace").decode("ascii", "replace"))
+    for forged in ("1.99999999999.x.y", "1..", f"{'9' * 30}.1.x.y", "x"):
+        stranger.client.cookies.set(sign_in.CODE_COOKIE, forged)
         assert (await stranger.get(CODE_PAGE)).status_code == 303
 
 

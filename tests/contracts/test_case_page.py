@@ -7,6 +7,7 @@ import re
 import httpx
 import pytest
 
+from bot.app import create_app
 from handlers import cadre
 from tests.house import WAGES, XIAOLAN_UNION, House
 
@@ -146,8 +147,6 @@ async def test_guessing_codes_is_slowed_down_for_one_address(small_house: House)
 
 
 async def test_guessing_one_number_is_slowed_down_whoever_guesses(small_house: House) -> None:
-    from bot.app import create_app
-
     chat = small_house.chat()
     number = await chat.open_ticket()
     app = create_app(small_house.process)

@@ -27,7 +27,7 @@ def test_the_codes_of_the_standard_fit(seconds: int, code: str) -> None:
 
 
 @pytest.mark.parametrize(("steps", "fits"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
-def test_one_step_aside_fits_and_no_more(steps: int, fits: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_one_step_aside_fits_and_no_more(steps: int, fits: bool) -> None:
     code = code_at(NOW + timedelta(seconds=30 * steps))
     assert (fitting_step(RFC_SECRET, code, at=NOW, used_step=None) is not None) == fits
 
