@@ -77,7 +77,7 @@ class Content:
         )
 
     def topic_examples(self) -> TrainingData:
-        """Help requests by topic; questions count for the topic their entry escalates to (people ask as they complain)."""
+        """Help requests by topic; questions count for the topic their entry escalates to (asking is half complaining)."""
         texts = {topic.code: dict.fromkeys(topic.examples) for topic in self.topics.leaves()}
         for entry in self.faq:
             found = self.intents.examples.get(f"{PREFIX}{entry.slug}", ())
@@ -158,7 +158,7 @@ class Process:
         while loaded is None:
             try:
                 loaded = await self.prepare()
-            except NotDurable as error:
+            except (NotDurable, migrate.SchemaTooNew) as error:
                 self._say_failure(str(error))
             except (*CONNECTION_LOST, DBAPIError) as error:
                 self._say_failure(f"the database cannot be reached ({type(error).__name__}); trying again")
@@ -180,7 +180,7 @@ class Process:
         self.failure = sentence
 
     async def prepare(self) -> seed.Loaded:
-        if await migrate.current(self.database) != migrate.head():
+        if await migrate.is_outdated(self.database):
             await asyncio.to_thread(migrate.upgrade, self.database.url)
         await self.database.check_durability()
         return await seed.load(self.database, self.services, self.settings, wants_demo=self.wants_demo)

@@ -82,17 +82,20 @@ def advance(form: TicketForm) -> TicketForm:
     return replace(form, step=step, asked=asked)
 
 
+_NO_TOPIC: Mapping[str, Any] = {"topic": None, "is_topic_settled": False, "topic_choices": (), "margin": 1.0}
+_NO_PLACE: Mapping[str, Any] = {
+    "is_place_settled": False,
+    "area": None,
+    "locality": None,
+    "place": None,
+    "organisation": None,
+    "member_unit": None,
+}
 _EMPTY: Mapping[Step, Mapping[str, Any]] = {
-    Step.TEXT: {"text": "", "is_topic_settled": False, "topic_choices": (), "has_masked": False},
+    # Who tells it anew tells a new topic and a new place, too.
+    Step.TEXT: {"text": "", "has_masked": False, **_NO_TOPIC, **_NO_PLACE},
     Step.TOPIC: {"is_topic_settled": False},
-    Step.PLACE: {
-        "is_place_settled": False,
-        "area": None,
-        "locality": None,
-        "place": None,
-        "organisation": None,
-        "member_unit": None,
-    },
+    Step.PLACE: _NO_PLACE,
     Step.ANONYMOUS: {"is_anonymous": None, "contact": None, "is_contact_settled": False},
     Step.CONTACT: {"contact": None, "is_contact_settled": False},
     Step.CONFIRM: {},
@@ -106,7 +109,7 @@ def back(form: TicketForm) -> TicketForm:
     previous = form.asked[-2]
     values = dict(_EMPTY[form.step]) | dict(_EMPTY[previous])
     if previous is Step.TEXT and form.is_topic_fixed:
-        values.pop("is_topic_settled", None)
+        values |= {"topic": form.topic, "is_topic_settled": form.is_topic_settled}
     return replace(form, step=previous, asked=form.asked[:-1], **values)
 
 

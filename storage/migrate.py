@@ -40,6 +40,20 @@ def head(versions: Path = VERSIONS) -> str:
     return max(path.name.partition("_")[0] for path in versions.glob("[0-9]*_*.py"))
 
 
+class SchemaTooNew(Exception):
+    """A newer version of the service migrated this database. Its message says what to do."""
+
+
+async def is_outdated(database: Database) -> bool:
+    """Whether there is something to migrate. Raises SchemaTooNew."""
+    found, newest = await current(database), head()
+    if found is not None and found > newest:
+        raise SchemaTooNew(
+            f"the database has schema {found}, this version knows {newest}: run the newer version, or restore a backup"
+        )
+    return found != newest
+
+
 async def current(database: Database) -> str | None:
     """The revision that the database is at, or None for an empty one."""
 

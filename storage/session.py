@@ -64,6 +64,14 @@ class Database:
 
     async def check_durability(self) -> None:
         """Read back what makes a commit survive a power loss. Raises NotDurable."""
+        try:
+            await self._read_durability()
+        except NotDurable:
+            # Settings are read when a connection begins: the next look must not meet this one again.
+            await self.close()
+            raise
+
+    async def _read_durability(self) -> None:
         async with self.writer.connect() as connection:
             if self.is_sqlite:
                 synchronous = (await connection.execute(text("PRAGMA synchronous"))).scalar_one()

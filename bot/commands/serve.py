@@ -20,6 +20,7 @@ from bot import app as composition
 from bot import seed as seeding
 from config import logs
 from config.settings import Settings
+from storage.migrate import SchemaTooNew
 from storage.session import CONNECTION_LOST, NotDurable
 
 SHUTDOWN_SECONDS = 4
@@ -224,7 +225,7 @@ def seed(
 async def _prepare_once(process: composition.Process) -> seeding.Loaded:
     try:
         return await process.prepare()
-    except (NotDurable, *CONNECTION_LOST) as error:
+    except (NotDurable, SchemaTooNew, *CONNECTION_LOST) as error:
         raise Failed(f"the database is not usable: {error}") from error
     finally:
         await process.database.close()

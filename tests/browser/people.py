@@ -8,15 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import (
-    Browser,
-    BrowserContext,
-    ConsoleMessage,
-    Dialog,
-    Locator,
-    Page,
-    expect,
-)
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Error, Locator, Page, expect
 
 PAGE_MILLISECONDS = 15_000
 PHONE = {"width": 390, "height": 844}
