@@ -33,6 +33,8 @@ def _faults(folder: Path) -> Iterator[str]:
         settings = read_settings()
         if settings.environment == "production" and not settings.api_token.get_secret_value():
             yield "QINGSHENG_API_TOKEN: production refuses the REST channel and /model/parse without it"
+        if settings.channels_file is not None:
+            yield "QINGSHENG_CHANNELS_FILE: this version has no platform channels yet; the file is not read"
     except Failed as error:
         yield str(error)
     try:

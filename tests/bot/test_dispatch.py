@@ -50,7 +50,9 @@ def _with(error: Exception) -> Callable[[Services], Services]:
     return change
 
 
-@pytest.fixture(params=[RuntimeError("a bug"), IntegrityError("INSERT", {}, Exception("a constraint"))], ids=["bug", "constraint"])
+@pytest.fixture(
+    params=[RuntimeError("a bug"), IntegrityError("INSERT", {}, Exception("a constraint"))], ids=["bug", "constraint"]
+)
 async def faulty(
     request: pytest.FixtureRequest, backend: Backend, content: Content, models: Path, tmp_path: Path
 ) -> AsyncIterator[House]:

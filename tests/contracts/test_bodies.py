@@ -240,7 +240,9 @@ _SCALARS = (
     | st.text(alphabet=st.characters(categories=["Cs", "Cc", "Cf", "Mn", "So"]), max_size=10)
 )
 ANYTHING = st.recursive(
-    _SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=8
+    _SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
 )
 MESSAGES = st.fixed_dictionaries(
     {"sender": st.just("a") | st.text(max_size=300) | ANYTHING, "message": st.text(max_size=60) | ANYTHING},

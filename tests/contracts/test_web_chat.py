@@ -76,7 +76,12 @@ async def test_a_message_comes_back_with_its_replies(house: House) -> None:
     browser = await Browser.open(house)
     mine, reply = await browser.say("怎么入团？", client_id="client-0001")
     assert set(mine) == set(reply) == {"id", "side", "author", "text", "at", "buttons", "client_id"}
-    assert (mine["side"], mine["text"], mine["client_id"], mine["buttons"]) == ("person", "怎么入团？", "client-0001", [])
+    assert (mine["side"], mine["text"], mine["client_id"], mine["buttons"]) == (
+        "person",
+        "怎么入团？",
+        "client-0001",
+        [],
+    )
     assert (reply["side"], reply["author"], reply["client_id"]) == ("bot", None, None)
     assert [button["title"] for button in reply["buttons"]] == ["有帮助", "没帮助"]
     assert (mine["id"], reply["id"]) == (1, 2)
@@ -318,7 +323,9 @@ async def test_an_empty_form_says_nothing(small_house: House) -> None:
     [("wrong", {}), ("", {}), (None, {}), ("right", {"Origin": "https://evil.example"})],
     ids=str,
 )
-async def test_the_form_is_guarded_like_the_script(small_house: House, csrf: str | None, headers: dict[str, str]) -> None:
+async def test_the_form_is_guarded_like_the_script(
+    small_house: House, csrf: str | None, headers: dict[str, str]
+) -> None:
     browser = await Browser.open(small_house)
     fields = {"text": "你好"} | ({"csrf": browser.csrf if csrf == "right" else csrf} if csrf is not None else {})
     response = await browser.client.post("/chat/send", data=fields, headers=headers)

@@ -92,9 +92,7 @@ async def say(dispatcher: Dispatcher, text: str, at: datetime) -> str:
     return "\n".join(reply.text for reply in fed.replies)
 
 
-async def begin(
-    file: Path, services: Services, config: Settings, clock: Clock
-) -> tuple[dict[str, Responder], str]:
+async def begin(file: Path, services: Services, config: Settings, clock: Clock) -> tuple[dict[str, Responder], str]:
     database = Database(sqlite_url_of(file), Hub())
     await seed.load(database, services, config, wants_demo=False)
     responders = {}
@@ -202,7 +200,11 @@ class TicketLife(RuleBasedStateMachine):
         async with self.database.reading() as session:
             ticket = await tickets.by_number(session, self.number)
             assert ticket is not None
-            return ticket, list(await tickets.events(session, ticket.id)), list(await tickets.timers(session, ticket.id))
+            return (
+                ticket,
+                list(await tickets.events(session, ticket.id)),
+                list(await tickets.timers(session, ticket.id)),
+            )
 
     @invariant()
     def the_record_tells_the_status(self) -> None:

@@ -184,7 +184,11 @@ _JSON = st.recursive(
 )
 
 
-@given(extra=st.dictionaries(st.text(max_size=12).filter(lambda key: key not in {f.name for f in fields(TicketForm)}), _JSON))
+@given(
+    extra=st.dictionaries(
+        st.text(max_size=12).filter(lambda key: key not in {f.name for f in fields(TicketForm)}), _JSON
+    )
+)
 def test_a_form_of_another_version_is_read_without_what_is_unknown(extra: dict[str, object]) -> None:
     form = told()
     assert TicketForm.from_json({**json.loads(json.dumps(form.to_json())), **extra}) == form

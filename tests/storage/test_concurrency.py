@@ -121,9 +121,7 @@ async def test_an_answer_and_a_withdrawal_at_the_same_moment_leave_one_story(hou
             return False
         return True
 
-    answered = await asyncio.gather(
-        *(answer(number) for number in numbers), *(chat.say("确认撤回") for chat in chats)
-    )
+    answered = await asyncio.gather(*(answer(number) for number in numbers), *(chat.say("确认撤回") for chat in chats))
     for number, was_answered in zip(numbers, answered[:6], strict=True):
         assert (await house.ticket(number)).status == "withdrawn"
         assert ("answered" in [event.kind for event in await house.events(number)]) == was_answered

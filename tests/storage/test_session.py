@@ -219,9 +219,7 @@ async def test_an_overloaded_service_says_so_and_loses_nothing(small_house: Hous
     async with database.transaction():
         # Different people: messages of one person wait for each other before they ask for the writer.
         bodies = [{"sender": f"person-{nth}", "message": "谢谢"} for nth in range(200)]
-        asking = [
-            asyncio.create_task(small_house.client.post("/webhooks/rest/webhook", json=body)) for body in bodies
-        ]
+        asking = [asyncio.create_task(small_house.client.post("/webhooks/rest/webhook", json=body)) for body in bodies]
         await asyncio.sleep(0.5)
     answers = await asyncio.gather(*asking)
     served = [answer for answer in answers if answer.status_code == 200]

@@ -40,7 +40,7 @@ def test_every_setting_in_the_docs_exists() -> None:
 def test_every_command_is_written_out_in_the_docs() -> None:
     from typer.main import get_command
 
-    from bot.__main__ import app
+    from bot.commands import app
 
     text, found = documentation(), commands(get_command(app))
     assert found
