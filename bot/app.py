@@ -77,7 +77,7 @@ class Content:
         )
 
     def topic_examples(self) -> TrainingData:
-        """Help requests by topic; a question counts for the topic its entry escalates to (people ask as they complain)."""
+        """Help requests by topic; questions count for the topic their entry escalates to."""
         texts = {topic.code: dict.fromkeys(topic.examples) for topic in self.topics.leaves()}
         for entry in self.faq:
             found = self.intents.examples.get(f"{PREFIX}{entry.slug}", ())

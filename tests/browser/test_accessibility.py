@@ -123,7 +123,7 @@ async def faint_texts(page: Page, where: str) -> list[str]:
     return [f"{ratio:.2f} {what}" for ratio, what in measured if ratio < ENOUGH_CONTRAST]
 
 
-async def test_the_chat_page(somebody: Requester) -> None:
+async def test_the_chat_can_be_heard_operated_and_read(somebody: Requester) -> None:
     await somebody.say("怎么入团？")
     await assert_accessible(somebody.page, "the chat")
     await assert_readable(somebody.page, "the chat")
@@ -139,7 +139,7 @@ async def test_a_failed_message_is_readable_and_can_be_operated(somebody: Reques
     await assert_readable(somebody.page, "a failed message")
 
 
-async def test_the_progress_pages(page: Page, nasty_ticket: NastyTicket) -> None:
+async def test_the_progress_pages_can_be_heard_operated_and_read(page: Page, nasty_ticket: NastyTicket) -> None:
     await page.goto("/cases")
     await assert_accessible(page, "the look-up")
     await assert_readable(page, "the look-up")
@@ -154,14 +154,14 @@ async def test_the_progress_pages(page: Page, nasty_ticket: NastyTicket) -> None
     assert await visible_focus(page, 10) == []
 
 
-async def test_the_sign_in_page(page: Page) -> None:
+async def test_the_sign_in_page_can_be_heard_operated_and_read(page: Page) -> None:
     await page.goto("/console/sign-in")
     await assert_accessible(page, "sign-in")
     await assert_readable(page, "sign-in")
     assert await visible_focus(page, 10) == []
 
 
-async def test_the_pages_of_a_cadre(desk: SignedInAs, nasty_ticket: NastyTicket) -> None:
+async def test_the_pages_of_a_cadre_can_be_heard_operated_and_read(desk: SignedInAs, nasty_ticket: NastyTicket) -> None:
     page = await desk(f"cadre.{GUZHEN}")
     for address in ("/console/", f"/console/tickets/{nasty_ticket.number}", "/console/figures", "/console/password"):
         await page.goto(address)
@@ -172,7 +172,7 @@ async def test_the_pages_of_a_cadre(desk: SignedInAs, nasty_ticket: NastyTicket)
 
 
 @pytest.mark.parametrize("address", ["/console/users", "/console/units", "/console/misses"])
-async def test_the_pages_of_the_admin(desk: SignedInAs, address: str) -> None:
+async def test_the_pages_of_the_admin_can_be_heard_operated_and_read(desk: SignedInAs, address: str) -> None:
     page = await desk("admin")
     await page.goto(address)
     await page.evaluate("document.querySelectorAll('main details').forEach(fold => { fold.open = true })")

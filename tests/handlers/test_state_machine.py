@@ -43,35 +43,33 @@ from tests.servers import settle_sqlite, sqlite_url_of
 
 UNITS = (XIAOLAN_UNION, "gd-zs-union", "gd-zs-12355", "gd-12355", "gd-zs-union-guzhen")
 SENDER = "somebody"
+HOLDER = "whoever has it"
+WHO = st.sampled_from((HOLDER, HOLDER, HOLDER, HOLDER, *UNITS))
 SAID = (
-    "补充 {number}",
-    "厂方只发了一半，还欠我六千块",
-    "催办 {number}",
-    "撤回 {number}",
-    "确认撤回",
-    "/withdraw:{number}:yes",
-    "换部门 {number}",
-    "中山市总工会",
-    "松苑中学",
-    "不知道，请分办台判断",
-    "评价 {number}",
-    "解决了",
-    "部分解决",
-    "没解决",
-    "/solved:{number}:yes",
-    "/solved:{number}:no",
-    "/score:{number}:4",
-    "1",
-    "5",
-    "跳过",
-    "重开 {number}",
-    "查进度 {number}",
-    "取消",
-    "怎么入团？",
-    "求助",
-    "匿名",
+    ("补充 {number}", "厂方只发了一半，还欠我六千块"),
+    ("厂名是金辉五金，没有签合同",),
+    ("催办 {number}",),
+    ("撤回 {number}",),
+    ("撤回 {number}", "取消"),
+    ("撤回 {number}", "确认撤回"),
+    ("/withdraw:{number}:yes",),
+    ("换部门 {number}", "中山市总工会"),
+    ("换部门 {number}", "松苑中学"),
+    ("换部门 {number}", "不知道，请分办台判断"),
+    ("换部门 {number}", "1"),
+    ("评价 {number}", "解决了", "5", "很好"),
+    ("解决了", "1", "跳过"),
+    ("部分解决", "3", "怎么入团？"),
+    ("没解决", "只发了一半"),
+    ("/solved:{number}:yes", "/score:{number}:4"),
+    ("/solved:{number}:no",),
+    ("重开 {number}", "厂方又开始拖了"),
+    ("重开 {number}", "跳过"),
+    ("查进度 {number}",),
+    ("取消",),
+    ("求助", "匿名"),
 )
-TEXTS = st.sampled_from(("已联系厂方。", "厂名叫什么？", " ", "", "x" * 6_000, "\x00<b>"))
+TEXTS = st.sampled_from(("已联系厂方。", "厂名叫什么？", "\x00<b>", " ", "x" * 6_000))
 OUTCOMES = st.sampled_from((*cadre.CLOSING_OUTCOMES, "withdrawn", "nonsense"))
 
 
@@ -155,9 +153,12 @@ class TicketLife(RuleBasedStateMachine):
 
     def _act(self, unit: str, act: Callable[..., Awaitable[Ticket]], *words: str) -> None:
         async def run() -> None:
+            holder = (await self._look())[0].unit_code if unit == HOLDER else unit
+            if holder not in self.responders:
+                return
             with contextlib.suppress(UserFacingError):
                 async with self.database.transaction() as session:
-                    await act(session, self.responders[unit], self.number, *words, self.services)
+                    await act(session, self.responders[holder], self.number, *words, self.services)
 
         self.runner.run(run())
 
@@ -167,32 +168,33 @@ class TicketLife(RuleBasedStateMachine):
         self.runner.run(mark_all_overdue(self.database, self.services))
 
     @rule(said=st.sampled_from(SAID))
-    def requester_says(self, said: str) -> None:
-        heard = self.runner.run(say(self.dispatcher, said.format(number=self.number), self.clock()))
-        assert heard
-        assert "我这边出了点问题" not in heard, "a crash, apologised for"
+    def requester_says(self, said: tuple[str, ...]) -> None:
+        for text in said:
+            heard = self.runner.run(say(self.dispatcher, text.format(number=self.number), self.clock()))
+            assert heard
+            assert "我这边出了点问题" not in heard, "a crash, apologised for"
 
-    @rule(unit=st.sampled_from(UNITS))
+    @rule(unit=WHO)
     def take(self, unit: str) -> None:
         self._act(unit, cadre.take)
 
-    @rule(unit=st.sampled_from(UNITS), text=TEXTS)
+    @rule(unit=WHO, text=TEXTS)
     def answer(self, unit: str, text: str) -> None:
         self._act(unit, cadre.answer, text)
 
-    @rule(unit=st.sampled_from(UNITS), text=TEXTS)
+    @rule(unit=WHO, text=TEXTS)
     def ask(self, unit: str, text: str) -> None:
         self._act(unit, cadre.ask, text)
 
-    @rule(unit=st.sampled_from(UNITS), text=TEXTS)
+    @rule(unit=WHO, text=TEXTS)
     def note(self, unit: str, text: str) -> None:
         self._act(unit, cadre.note, text)
 
-    @rule(unit=st.sampled_from(UNITS), to=st.sampled_from((*UNITS, "cn", "nowhere")), text=TEXTS)
+    @rule(unit=WHO, to=st.sampled_from((*UNITS, "cn", "nowhere")), text=TEXTS)
     def transfer(self, unit: str, to: str, text: str) -> None:
         self._act(unit, cadre.transfer, to, text)
 
-    @rule(unit=st.sampled_from(UNITS), outcome=OUTCOMES, text=TEXTS)
+    @rule(unit=WHO, outcome=OUTCOMES, text=TEXTS)
     def close(self, unit: str, outcome: str, text: str) -> None:
         self._act(unit, cadre.close, outcome, text)
 
@@ -234,5 +236,5 @@ class TicketLife(RuleBasedStateMachine):
 def test_whatever_happens_to_a_ticket_its_record_stays_true(beginning: Beginning) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         lambda: TicketLife(beginning),
-        settings=settings(max_examples=25, stateful_step_count=30, deadline=None),
+        settings=settings(max_examples=20, stateful_step_count=30, deadline=None),
     )
