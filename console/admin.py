@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -17,8 +17,10 @@ from handlers import accounts
 from handlers.access import Responder
 from handlers.accounts import SignedIn
 from handlers.errors import BadInput, NotFound, UserFacingError
+from handlers.privacy import redact
 from handlers.services import Services
 from storage import misses, users
+from storage.misses import MissShown
 from storage.models import Role, User
 
 USERS = "/console/users"
@@ -181,12 +183,16 @@ async def not_understood(request: Request, user: SomeAdmin) -> Response:
         request,
         user,
         "admin_misses.html",
-        misses=[(miss, [_nearest(site.services, each) for each in miss.nearest]) for miss in found],
+        misses=[(_redacted(miss), [_nearest(site.services, each) for each in miss.nearest]) for miss in found],
         total=total,
         page=page,
         pages=pages,
         page_address=lambda number: f"/console/misses?page={number}",
     )
+
+
+def _redacted(miss: MissShown) -> MissShown:
+    return replace(miss, text=redact(miss.text)) if miss.text else miss
 
 
 def _nearest(services: Services, stored: object) -> tuple[str, str]:

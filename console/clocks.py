@@ -1,4 +1,4 @@
-"""The citizen's 72 hours as words and a colour, the same in lists, on the ticket and in desk.js."""
+"""The citizen's 72 hours, or a crisis's one hour, as words and a colour: in lists, on the ticket and in desk.js."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from routing.sla import CITIZEN_LIMIT
+from routing.sla import first_reply_target
 from storage.models import Ticket
 from storage.tickets import OPEN_STATUSES
 
@@ -43,16 +43,17 @@ def span(t: Words, length: timedelta) -> str:
 
 
 def clock_of(ticket: Ticket, now: datetime, t: Words) -> Clock:
-    soon_at = ticket.due_at - CITIZEN_LIMIT * SOON_SHARE
+    due_at = first_reply_target(ticket.opened_at, ticket.urgency) if ticket.is_crisis else ticket.due_at
+    soon_at = due_at - (due_at - ticket.opened_at) * SOON_SHARE
     is_running = ticket.first_reply_at is None and ticket.status in OPEN_STATUSES
     if is_running:
-        left = ticket.due_at - now
-        state = "overdue" if now > ticket.due_at else "soon" if now > soon_at else "plenty"
+        left = due_at - now
+        state = "overdue" if now > due_at else "soon" if now > soon_at else "plenty"
         text = t(f"ui_desk.clock_{'overdue' if state == 'overdue' else 'left'}", span=span(t, abs(left)))
     else:
         if ticket.first_reply_at is None:
             state = "late" if ticket.breached_at else "off"
         else:
-            state = "on_time" if ticket.first_reply_at <= ticket.due_at else "late"
+            state = "on_time" if ticket.first_reply_at <= due_at else "late"
         text = t(f"ui_desk.clock_{state}")
-    return Clock(state, text, BADGES[state], ticket.due_at, soon_at, is_running)
+    return Clock(state, text, BADGES[state], due_at, soon_at, is_running)

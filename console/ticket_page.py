@@ -139,7 +139,7 @@ def acts_for(responder: Responder, ticket: Ticket) -> Acts:
     is_answered = may(status, TicketAction.CLOSE)
     return Acts(
         take=take,
-        answer=answer,
+        answer=answer or is_answered,
         ask=may(held, TicketAction.ASK) and ticket.asked_times < cadre.MAX_ASKS,
         note=True,
         transfer=may(status, TicketAction.TRANSFER),

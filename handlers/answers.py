@@ -14,6 +14,9 @@ from storage.models import AnswerFeedback, Miss
 SIDE_QUESTION_CONFIDENCE = 0.6
 """Surer than a question by itself must be: the text may also be an answer to what we asked."""
 
+RELATED_FLOOR = 0.05
+"""Below this a related question is a random one."""
+
 # Functions that an ambiguous message may have meant; everything else is offered by its FAQ title.
 OFFERED_FUNCTIONS = {
     "open_ticket": "/help",
@@ -95,14 +98,14 @@ def offer_choice(turn: Turn, intents: Sequence[RankedIntent]) -> None:
     if not buttons:
         admit(turn, intents)
         return
-    turn.say("faq.choose", buttons=buttons)
+    turn.say("faq.choose" if len(buttons) > 1 else "faq.choose_one", buttons=buttons)
     miss(turn, "ambiguous", intents)
 
 
 def admit(turn: Turn, nearest: Sequence[RankedIntent]) -> None:
     """Not understood: say so, offer what is nearest, and a person."""
     remember_question(turn)
-    buttons = buttons_for(turn, nearest)
+    buttons = buttons_for(turn, [ranked for ranked in nearest if ranked.confidence >= RELATED_FLOOR])
     person = turn.button("button.person", "/help")
     turn.say("faq.low_confidence" if buttons else "faq.out_of_scope", buttons=[*buttons, person])
     miss(turn, "unknown", nearest)

@@ -108,7 +108,10 @@ async def answer(session: AsyncSession, responder: Responder, number: str, text:
     """Send a public answer: stops the citizen's clock and asks whether it is solved."""
     text = _words(text, "answer")
     ticket = await _hold(session, responder, number)
-    await _answer(session, responder, ticket, text, services)
+    if ticket.status == TicketStatus.ANSWERED:
+        await _remark(session, responder, ticket, text, services)
+    else:
+        await _answer(session, responder, ticket, text, services)
     rated = not ticket.is_crisis
     await notices.tell_requester(
         session,
@@ -117,10 +120,25 @@ async def answer(session: AsyncSession, responder: Responder, number: str, text:
         "ticket_progress.answered" if rated else "ticket_progress.answered_plain",
         buttons=notices.solved_buttons(ticket.number) if rated else (),
         author=services.unit_name(ticket.unit_code),
+        waiting=Waiting.FOLLOW_UP,
         unit=services.unit_name(ticket.unit_code),
         answer=text,
     )
     return ticket
+
+
+async def _remark(session: AsyncSession, responder: Responder, ticket: Ticket, text: str, services: Services) -> None:
+    """One more word after the answer; the status stays."""
+    await write(
+        session,
+        services,
+        ticket,
+        "remarked",
+        at=services.now(),
+        visibility=Visibility.PARTIES,
+        text=text,
+        by=responder,
+    )
 
 
 async def _answer(session: AsyncSession, responder: Responder, ticket: Ticket, text: str, services: Services) -> None:
@@ -273,16 +291,7 @@ async def close(
     if ticket.status != TicketStatus.ANSWERED:
         await _answer(session, responder, ticket, _words(text, "answer"), services)
     elif text:
-        await write(
-            session,
-            services,
-            ticket,
-            "remarked",
-            at=services.now(),
-            visibility=Visibility.PARTIES,
-            text=_words(text, "answer"),
-            by=responder,
-        )
+        await _remark(session, responder, ticket, _words(text, "answer"), services)
     now = services.now()
     ticket.outcome, ticket.closed_at = outcome, now
     await write(

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from handlers import answers, crisis, form_dialogue, own_tickets, words
 from handlers.errors import UserFacingError
 from handlers.inbound import MAX_TEXT
-from handlers.turn import Turn
+from handlers.turn import Button, Turn
 from nlu.engine import Utterance
 from nlu.fallback import Ambiguous, Confident, Unknown, decide
 
@@ -23,6 +23,7 @@ async def respond(turn: Turn) -> None:
         if turn.state.waiting is not None and own_tickets.is_refusal_of_waiting(refusal):
             turn.state.expect(None)
         turn.say_text(turn.words(refusal.wording_key, **refusal.values))
+    turn.state.has_choices = any(reply.buttons for reply in turn.replies)
     turn.conversation.state = turn.state.to_json()
 
 
@@ -51,13 +52,45 @@ async def _respond(turn: Turn) -> None:
 
 async def _read(turn: Turn) -> None:
     """Text that is neither a button nor an emergency."""
-    command = words.command_of(turn.text)
+    command, with_words = words.command_of(turn.text), words.command_with_words(turn.text)
     if command is not None:
-        await _do(turn, command, is_command=True)
+        await _obey(turn, command)
+    elif with_words is not None and turn.state.form is None:
+        turn.state.expect(None)
+        await _do_with_words(turn, *with_words)
     elif turn.state.form is not None:
         await form_dialogue.read_answer(turn, turn.state.form)
     elif not await _read_awaited(turn):
         await _understand(turn)
+
+
+async def _obey(turn: Turn, command: str) -> None:
+    """A command beats what was being asked; a form that it interrupts goes on afterwards."""
+    form = turn.state.form
+    if command not in KEEPS_WAITING:
+        turn.state.expect(None)
+    await _do(turn, command, is_command=True)
+    if form is not None and turn.state.form is form and command not in OF_THE_FORM:
+        turn.say("form.back_to")
+        form_dialogue.prompt(turn)
+
+
+KEEPS_WAITING = frozenset({"cancel", "resume", "back"})
+OF_THE_FORM = frozenset({"back", "resume", "open_ticket", "human_handoff", "none_of_these"})
+
+
+async def _do_with_words(turn: Turn, command: str, said: str) -> None:
+    """A command and its words in one message: nobody has to say it twice."""
+    number = words.ticket_number(turn.text)
+    match command:
+        case "add_to_ticket":
+            await own_tickets.add(turn, number, said)
+        case "change_unit":
+            await own_tickets.change_unit(turn, number, text=said)
+        case "reopen_ticket":
+            await own_tickets.reopen(turn, number, said)
+        case _:
+            await _do(turn, command)
 
 
 async def _read_awaited(turn: Turn) -> bool:
@@ -73,7 +106,7 @@ async def _understand(turn: Turn) -> None:
     result = await turn.services.engine.parse(Utterance(turn.text))
     verdict = decide(result, turn.services.thresholds)
     if in_crisis and not (isinstance(verdict, Confident) and verdict.confidence >= SURE_IN_CRISIS):
-        turn.say("crisis.noted", is_essential=True)
+        crisis.comfort(turn)
         return
     match verdict:
         case Confident(intent=intent):
@@ -124,11 +157,8 @@ async def _report_fake(turn: Turn, *, is_command: bool) -> None:
 
 
 async def _fixed(turn: Turn, topic: str, key: str, is_command: bool) -> None:
-    text = "" if is_command else turn.text
-    if len(words.plain(text)) < form_dialogue.DESCRIPTION_LENGTH:
-        turn.say(key)
-        turn.state.last_text = ""
-    await form_dialogue.start(turn, text, topic=topic, is_topic_fixed=True)
+    turn.state.last_text = ""
+    await form_dialogue.start(turn, "" if is_command else turn.text, topic=topic, is_topic_fixed=True, ask_key=key)
 
 
 async def _status(turn: Turn, *, is_command: bool) -> None:
@@ -144,7 +174,8 @@ async def _withdraw(turn: Turn, *, is_command: bool) -> None:
 
 
 async def _reopen(turn: Turn, *, is_command: bool) -> None:
-    await own_tickets.reopen(turn, words.ticket_number(turn.text))
+    # Who says in their own words that it is not solved has given the reason already.
+    await own_tickets.reopen(turn, words.ticket_number(turn.text), None if is_command else turn.text)
 
 
 async def _change_unit(turn: Turn, *, is_command: bool) -> None:
@@ -299,16 +330,36 @@ def _pressed(turn: Turn) -> str | None:
             is_current = offer is newest or not (is_command or button["payload"].startswith("/form:"))
             if said and is_current and said == words.plain(button["title"]):
                 return button["payload"]
+    return _said_yes_or_no(text, newest) or _said_verdict(text, offers) or _said_number(turn, said, newest)
+
+
+def _said_yes_or_no(text: str, newest: list[Button]) -> str | None:
+    """The answer to "withdraw, sure?"."""
+    asked = next((button["payload"] for button in newest if _SURE.fullmatch(button["payload"])), None)
+    if asked is None or not (words.is_yes(text) or words.is_no(text)):
+        return None
+    return asked if words.is_yes(text) else "/cancel"
+
+
+def _said_verdict(text: str, offers: list[list[Button]]) -> str | None:
+    """解决了, 部分, 没解决: the newest ticket that was asked about."""
     verdict = words.verdict(text)
-    if verdict is not None:
-        solved = (button["payload"] for offer in reversed(offers) for button in offer)
-        return next((one for one in solved if one.startswith("/solved:") and one.endswith(f":{verdict}")), None)
-    if said.isascii() and said.isdigit() and 1 <= int(said[:3]) <= len(newest) and len(said) <= 2:
-        return newest[int(said) - 1]["payload"]
+    asked = (button["payload"] for offer in reversed(offers) for button in offer)
+    return next((one for one in asked if one.startswith("/solved:") and one.endswith(f":{verdict}")), None)
+
+
+def _said_number(turn: Turn, said: str, newest: list[Button]) -> str | None:
+    choices = [button["payload"] for button in newest if button["payload"] not in CONTROLS]
+    is_number = said.isascii() and said.isdigit() and len(said) <= 2
+    if is_number and turn.state.has_choices and 1 <= int(said) <= len(choices):
+        return choices[int(said) - 1]
     return None
 
 
 OLD_BUTTON = "/old"
+_SURE = re.compile(r"/withdraw:[A-Z0-9]+:yes")
+CONTROLS = frozenset({"/form:back", "/form:cancel", "/cancel"})
+"""Buttons that no number presses: they are not choices."""
 _PAYLOAD = re.compile(r"/[a-z_]+(:\S*)?")
 
 

@@ -14,6 +14,7 @@ from routing.rules import CrisisDecision
 from storage import tickets
 from storage.models import Ticket
 
+COMFORTING = ("crisis.noted", "crisis.noted_2", "crisis.noted_3")
 SAME_CASE = timedelta(hours=24)
 
 
@@ -36,6 +37,8 @@ def _decide(turn: Turn, match: CrisisMatch) -> CrisisDecision | None:
 async def respond_to_acute(turn: Turn, match: CrisisMatch) -> None:
     """Hotline text at once; a restricted ticket at the crisis desk, or one more message in the one that is open."""
     decision = _decide(turn, match)
+    if turn.locale == "en" or turn.text.isascii():
+        turn.say("crisis.hotline_en", is_essential=True)
     turn.say_text(turn.services.lexicon.hotline_text(match.top_category), is_essential=True)
     if decision is None:
         return
@@ -128,4 +131,14 @@ async def keep_for_desk(turn: Turn) -> bool:
         state.crisis_number = state.crisis_until = None
         return False
     await add_text(turn.session, turn.services, running, turn.text, at=turn.now)
+    place = turn.services.places.find_place(turn.text, is_answer=True)
+    if place is not None and running.area_code is None:
+        running.area_code, running.locality = place.area_code, place.locality
+        running.place = turn.services.places.area_names.name(place.area_code, place.locality) or place.name
     return True
+
+
+def comfort(turn: Turn) -> None:
+    """What is said while people on duty take over: not the same sentence again and again."""
+    round_ = turn.conversation.next_seq % len(COMFORTING)
+    turn.say(COMFORTING[round_], is_essential=True)

@@ -33,16 +33,25 @@ SHORT_QUESTION = 25
 REPEAT_WITHIN = timedelta(hours=24)
 
 
-async def start(turn: Turn, text: str = "", *, topic: str | None = None, is_topic_fixed: bool = False) -> None:
+async def start(
+    turn: Turn,
+    text: str = "",
+    *,
+    topic: str | None = None,
+    is_topic_fixed: bool = False,
+    ask_key: str = "ticket_open.ask_text",
+) -> None:
     """Begin a form; with a description, if there is one that is long enough to work with."""
-    form = TicketForm(topic=topic, is_topic_fixed=is_topic_fixed)
+    # A complaint about the service happened in this chat: there is no place to ask for.
+    is_here = is_topic_fixed and (topic or "").startswith("platform.")
+    form = TicketForm(topic=topic, is_topic_fixed=is_topic_fixed, is_place_settled=is_here)
     turn.state.expect(None)
     if len(words.plain(text)) >= DESCRIPTION_LENGTH:
         form = await _with_text(turn, form, text)
     elif not is_topic_fixed:
         form = TicketForm()
     turn.state.form = advance(form)
-    prompt(turn)
+    prompt(turn, ask_key=ask_key)
 
 
 async def _with_text(turn: Turn, form: TicketForm, text: str) -> TicketForm:
@@ -85,7 +94,8 @@ def _with_place(turn: Turn, form: TicketForm, text: str, *, is_answer: bool) -> 
         form, organisation=phrase or form.organisation, member_unit=member.code if member else form.member_unit
     )
     if place is None:
-        return form
+        elsewhere = places.elsewhere(text)
+        return replace(form, place=elsewhere, is_place_settled=True) if elsewhere else form
     name = places.area_names.name(place.area_code, place.locality) or place.name
     return replace(form, area=place.area_code, locality=place.locality, place=name, is_place_settled=True)
 
@@ -95,15 +105,15 @@ def _common_buttons(turn: Turn, form: TicketForm) -> list[Button]:
     return [*buttons, turn.button("button.cancel", "/form:cancel")]
 
 
-def prompt(turn: Turn) -> None:
-    """Ask the question that the form stands at."""
+def prompt(turn: Turn, *, ask_key: str = "ticket_open.ask_text") -> None:
+    """Ask the question that the form stands at; ``ask_key`` words the first one."""
     form = turn.state.form
     if form is None:
         return
     common = _common_buttons(turn, form)
     match form.step:
         case Step.TEXT:
-            turn.say("ticket_open.ask_text", buttons=[*_last_button(turn, form), *common])
+            turn.say(ask_key, buttons=[*_last_button(turn, form), *common])
         case Step.TOPIC:
             choices = [
                 {"title": turn.services.topics.name(code, turn.locale), "payload": f"/form:topic:{code}"}
@@ -140,6 +150,10 @@ def _summary(turn: Turn, form: TicketForm, common: list[Button]) -> None:
         routing_request(services, form, channel=turn.inbound.channel),
         due_at=citizen72_due(turn.now),
     )
+    if form.place and not form.area:
+        turn.say("ticket_open.elsewhere", area=form.place)
+    if form.has_masked:
+        turn.say("ticket_open.sensitive_data")
     text = " ".join(form.text.split())
     anonymity = "form_value.anonymous" if form.is_anonymous else "form_value.named"
     turn.say(
@@ -153,8 +167,6 @@ def _summary(turn: Turn, form: TicketForm, common: list[Button]) -> None:
         contact=form.contact or turn.words("form_value.none"),
         unit=services.unit_name(assignment.unit),
     )
-    if form.has_masked:
-        turn.say("ticket_open.sensitive_data")
 
 
 async def press(turn: Turn, form: TicketForm, choice: str, argument: str) -> None:
@@ -235,7 +247,7 @@ async def _read_topic(turn: Turn, form: TicketForm, text: str) -> None:
         turn.state.form = advance(replace(form, topic=UNCLEAR, is_topic_settled=True))
     else:
         # More words say more than a choice; if that does not settle it, the sorting desk will.
-        form = await _with_text(turn, form, text)
+        form = await _with_text(turn, replace(form, topic=None), text)
         turn.state.form = advance(
             form if form.is_topic_settled else replace(form, is_topic_settled=True, topic=UNCLEAR)
         )
@@ -247,9 +259,15 @@ async def _read_place(turn: Turn, form: TicketForm, text: str) -> None:
     if not found.is_place_settled:
         if await _answered_in_between(turn):
             return
-        if not words.is_skip(text):
-            found = replace(found, place=" ".join(text.split())[:80])
-        found = replace(found, is_place_settled=True)
+        choice = words.anonymity(text)
+        is_place = not words.is_skip(text) and choice is None and not words.is_yes(text) and not words.is_no(text)
+        if not words.is_skip(text) and (not is_place or not (form.was_place_unknown or found.organisation)):
+            # Asked once more, then taken as it is: the sorting desk can read what we cannot.
+            turn.state.form = replace(form, was_place_unknown=True, is_anonymous=choice)
+            turn.say("form.place_unknown")
+            prompt(turn)
+            return
+        found = replace(found, is_place_settled=True, place=" ".join(text.split())[:80] if is_place else None)
     if len(words.plain(text)) >= STORY_LENGTH:
         found = replace(found, text=f"{found.text}\n{mask_numbers(text)[0]}")
     turn.state.form = advance(found)

@@ -33,6 +33,7 @@ async def tell_requester(
     state = ConversationState.from_json(conversation.state)
     made = [{"title": services.text(conversation.locale, title), "payload": payload} for title, payload in buttons]
     state.offer(made)
+    state.has_choices = bool(made)
     if waiting is not None:
         state.expect(waiting, ticket.number)
     conversation.state = state.to_json()

@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 from handlers import answers, progress, ratings, tickets, words
 from handlers.access import ticket_for_code, ticket_for_requester
 from handlers.errors import NotFound, TooManyAttempts, UserFacingError
+from handlers.notices import SOLVED_BUTTONS
 from handlers.state import Waiting
 from handlers.turn import Button, Turn
+from nlu.engine import Utterance
+from nlu.fallback import Confident, decide
 from routing.lifecycle import TicketStatus, is_open
 from storage import ratings as ratings_store
 from storage import tickets as tickets_store
@@ -196,6 +199,18 @@ async def change_unit(turn: Turn, number: str | None, wanted: str | None = None,
     if wanted is None and not text:
         await _offer_units(turn, ticket)
         return
+    if wanted is None:
+        turn.state.expect(Waiting.CHANGE_UNIT, ticket.number)
+        turn.state.pending_words = text
+        turn.say(
+            "ticket_change.change_confirm",
+            buttons=[
+                turn.button("button.let_desk_decide", f"/unit:{ticket.number}:none"),
+                turn.button("button.cancel", "/cancel"),
+            ],
+        )
+        return
+    text = text or turn.state.pending_words
     chosen = None if wanted == "none" else wanted
     old_unit = services.unit_name(ticket.unit_code)
     code, reason = await tickets.change_unit(turn.session, services, ticket, chosen, text, at=turn.now)
@@ -296,6 +311,8 @@ async def free_text(turn: Turn, waiting: Waiting, number: str) -> bool:
             pass
         case Waiting.SUPPLY | Waiting.ADD_TEXT:
             await add(turn, number, turn.text)
+        case Waiting.FOLLOW_UP:
+            return await _follow_up(turn, number)
         case Waiting.CHANGE_UNIT:
             await change_unit(turn, number, text=turn.text)
         case Waiting.REOPEN_REASON:
@@ -305,6 +322,25 @@ async def free_text(turn: Turn, waiting: Waiting, number: str) -> bool:
                 turn.state.expect(None)
                 return False
             await tell_comment(turn, number, None if words.is_skip(turn.text) else turn.text)
+    return True
+
+
+async def _follow_up(turn: Turn, number: str) -> bool:
+    """Words after an answer go to its ticket, unless they are a question or a function that we surely know."""
+    ticket = await ticket_for_requester(turn.session, turn.person_id, number)
+    verdict = decide(await turn.services.engine.parse(Utterance(turn.text)), turn.services.thresholds)
+    is_known = isinstance(verdict, Confident) and (
+        words.is_question(turn.text) or not verdict.intent.startswith("faq/")
+    )
+    if ticket.status != TicketStatus.ANSWERED:
+        turn.state.expect(None)
+        return False
+    if is_known:
+        return False
+    await add(turn, number, turn.text)
+    turn.state.expect(Waiting.FOLLOW_UP, number)
+    buttons = [turn.button(key, f"/solved:{number}:{answer}") for key, answer in SOLVED_BUTTONS if not ticket.is_crisis]
+    turn.say("ticket_change.follow_up", buttons=buttons)
     return True
 
 

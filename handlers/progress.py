@@ -78,7 +78,9 @@ async def status_text(session: AsyncSession, services: Services, ticket: Ticket,
     last = _event_text(services, events[-1], locale) if events else ""
     now = services.now()
     key = "ticket_progress.one_done"
-    if ticket.status in tickets.OPEN_STATUSES:
+    if ticket.is_crisis and ticket.status in tickets.OPEN_STATUSES:
+        key = "ticket_progress.one_crisis"
+    elif ticket.status in tickets.OPEN_STATUSES:
         key = "ticket_progress.one_late" if is_late(ticket, now) else "ticket_progress.one"
     return services.text(
         locale,

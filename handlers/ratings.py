@@ -31,6 +31,13 @@ async def require_rateable(session: AsyncSession, ticket: Ticket, *, at: datetim
     return present
 
 
+def _only_completes(present: Rating, solved: str | None, satisfaction: int | None, comment: str | None) -> bool:
+    """The next step of the same verdict (solved, then a score, then a comment), not a change of it."""
+    changes_score = satisfaction is not None and present.satisfaction is not None
+    changes_comment = comment is not None and present.comment is not None
+    return solved is None and not changes_score and not changes_comment
+
+
 async def record(
     session: AsyncSession,
     services: Services,
@@ -43,6 +50,11 @@ async def record(
 ) -> Rating:
     """Add to the verdict on this cycle: what is given replaces, the rest stays. A ticket that waited for it closes."""
     present = await require_rateable(session, ticket, at=at)
+    if present is not None and _only_completes(present, solved, satisfaction, comment):
+        present.satisfaction = satisfaction if satisfaction is not None else present.satisfaction
+        present.comment = comment[:MAX_COMMENT] if comment is not None else present.comment
+        tell_desk(session, services, ticket)
+        return present
     rating = Rating(
         ticket_id=ticket.id,
         cycle=ticket.cycle,

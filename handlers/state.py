@@ -20,6 +20,8 @@ class Waiting(StrEnum):
     CHANGE_UNIT = "change_unit"
     REOPEN_REASON = "reopen_reason"
     COMMENT = "comment"
+    FOLLOW_UP = "follow_up"
+    """A ticket was answered: what comes next probably belongs to it."""
 
 
 @dataclass(slots=True)
@@ -29,6 +31,10 @@ class ConversationState:
     waiting_number: str | None = None
     offers: list[list[dict[str, str]]] = field(default_factory=list)
     """Buttons that were given out, newest last; only these payloads are obeyed."""
+    has_choices: bool = False
+    """Whether the newest message to the person had buttons, so that a bare number means one of them."""
+    pending_words: str = ""
+    """What was said with an act that waits for a confirmation."""
     last_text: str = ""
     """The newest question, to start a ticket with."""
     last_topic: str | None = None
@@ -42,7 +48,7 @@ class ConversationState:
             self.offers = [*self.offers, list(buttons)][-KEPT_OFFERS:]
 
     def expect(self, waiting: Waiting | None, number: str | None = None) -> None:
-        self.waiting, self.waiting_number = waiting, number
+        self.waiting, self.waiting_number, self.pending_words = waiting, number, ""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -50,6 +56,8 @@ class ConversationState:
             "waiting": self.waiting,
             "waiting_number": self.waiting_number,
             "offers": self.offers,
+            "has_choices": self.has_choices,
+            "pending_words": self.pending_words,
             "last_text": self.last_text,
             "last_topic": self.last_topic,
             "crisis_number": self.crisis_number,

@@ -40,6 +40,8 @@ class TicketForm:
     organisation: str | None = None
     member_unit: str | None = None
     is_place_settled: bool = False
+    was_place_unknown: bool = False
+    """The first answer to "where?" named no place that we know; the second is taken as it is."""
     unit_choice: str | None = None
     is_anonymous: bool | None = None
     contact: str | None = None
@@ -84,6 +86,7 @@ def advance(form: TicketForm) -> TicketForm:
 
 _NO_TOPIC: Mapping[str, Any] = {"topic": None, "is_topic_settled": False, "topic_choices": (), "margin": 1.0}
 _NO_PLACE: Mapping[str, Any] = {
+    "was_place_unknown": False,
     "is_place_settled": False,
     "area": None,
     "locality": None,

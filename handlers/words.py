@@ -50,6 +50,15 @@ COMMANDS: dict[str, str] = {
     "上一步": "back",
     "返回上一步": "back",
     "继续": "resume",
+    "找人帮忙": "human_handoff",
+    "请人来帮忙": "human_handoff",
+    "算了": "cancel",
+    "算了吧": "cancel",
+    "没事": "cancel",
+    "没事了": "cancel",
+    "不弄了": "cancel",
+    "不办了": "cancel",
+    "不填了": "cancel",
     "都不是": "none_of_these",
     "都不对": "none_of_these",
     "noneofthese": "none_of_these",
@@ -78,7 +87,7 @@ _YES = frozenset(
 _NO = frozenset("否 不 不是 不对 不用 不要 不行 没有 不确认 no n nope".split())
 _SKIP = frozenset(
     """
-    跳过 不留 不用 不用了 不需要 没有 无 不方便 不方便说 不想说 不知道 不清楚 不想留 不留了 不要 算了 没 不填 略过 skip
+    跳过 不留 不用 不用了 不需要 没有 无 不方便 不方便说 不想说 不知道 不清楚 不想留 不留了 不要 没 不填 略过 skip
     none no nothanks nothing
     """.split()
 )
@@ -93,11 +102,14 @@ _BACK = frozenset("上一步 返回上一步 返回 回到上一步 修改 改�
 _NUMBER = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2,3}\d{10,14})(?![A-Za-z0-9])")
 _CODE = re.compile(r"(?<![A-Za-z0-9])([A-Za-z0-9]{4}[- ]?[A-Za-z0-9]{4})(?![A-Za-z0-9])")
 _QUESTION = re.compile(
-    r"[?？]|吗|嘛|呢|怎么|怎样|如何|什么|啥|多少|几[个天点时]|能不能|可不可以|可以不|是否|为什么|咋|谁|哪"
+    r"[?？]|吗|嘛|呢|怎么|怎样|如何|什么|啥|多少|几[个天点时岁年月次号块]|能不能|可不可以|可以不|是否|为什么|咋|谁|哪"
     r"|\b(what|how|why|where|when|can i)\b"
 )
 _CONTACT = re.compile(r"\d{5,}|@|微信|qq|电话|手机|邮箱|wx|vx|v信|wechat|\b(?=[a-z_-]*[0-9])[a-z][a-z0-9_-]{5,}")
 
+
+LONGEST_CHOICE = 8
+"""A longer answer to "anonymous?" says something else as well, and is not read as a bare choice."""
 
 _VERDICTS = {
     "yes": frozenset("解决 解决了 已解决 已经解决 已经解决了 都解决了 问题解决了 搞定了 solved".split()),
@@ -122,6 +134,21 @@ def command_of(text: str) -> str | None:
     """The function a text names exactly (a number may follow: 查进度 GD2611230001)."""
     words = plain(_without_codes(text))
     return COMMANDS.get(words) if words else None
+
+
+_WITH_WORDS = re.compile(
+    r"^\s*(?:我要|我想|我)?(补充|换部门|换单位|重开|撤回|催办)(?:一下|到|成|为)?\s*(?:[:：,，、\s]|(?=[A-Za-z]{2}\d))\s*(.+)$",
+    re.DOTALL,
+)
+
+
+def command_with_words(text: str) -> tuple[str, str] | None:
+    """A command and what follows it: 补充：我有工资条 → (add_to_ticket, 我有工资条). A ticket number is no words."""
+    found = _WITH_WORDS.match(text)
+    if found is None:
+        return None
+    said = _NUMBER.sub("", found.group(2)).strip(" \t\n:：,，、")
+    return (COMMANDS[found.group(1)], said) if said else None
 
 
 def _without_codes(text: str) -> str:
@@ -162,11 +189,13 @@ def is_back(text: str) -> bool:
 def anonymity(text: str) -> bool | None:
     """True for anonymous, False for named, None when the text says neither."""
     words = plain(text)
-    if words in _NAMED or words.startswith(("不匿名", "不用匿名", "实名", "不需要匿名")):
+    if words in _NAMED or words in _ANONYMOUS:
+        return words in _ANONYMOUS
+    if len(words) > LONGEST_CHOICE:
+        return None
+    if words.startswith(("不匿名", "不用匿名", "实名", "不需要匿名")):
         return False
-    if words in _ANONYMOUS or words.startswith(("匿名", "我要匿名", "要匿名", "请匿名", "我想匿名", "想匿名")):
-        return True
-    return None
+    return True if words.startswith(("匿名", "我要匿名", "要匿名", "请匿名", "我想匿名", "想匿名")) else None
 
 
 def is_question(text: str) -> bool:

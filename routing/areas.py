@@ -156,6 +156,14 @@ class PlaceFinder:
             return of_org
         return place
 
+    def elsewhere(self, text: str) -> str | None:
+        """A province or city outside the tree that the text names, and no place in it: 成都."""
+        if self.find_place(text) is not None:
+            return None
+        compact = Compact.of(text)
+        named = [name for name in false_friends.NOT_SERVED if name in compact.text]
+        return max(named, key=len, default=None)
+
     def find_org(self, text: str) -> OrgUnit | None:
         """The organisation the person belongs to or complains about: branch before school, either before an office."""
         compact = Compact.of(text)

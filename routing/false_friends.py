@@ -27,6 +27,21 @@ ELSEWHERE = (
     "贵州 云南 西藏 甘肃 青海 宁夏 新疆 台湾 香港 澳门 华东 华南 华西 华北 华中 西南 西北 东南 东北 浦东 河西 河东 海东"
 ).split()
 
+# Where nobody in the tree is nearer than the sorting desk: provinces, and the larger cities outside the tree.
+NOT_SERVED = (
+    *(
+        name
+        for name in ELSEWHERE
+        if name[0] not in "华浦" and name not in ("西南 西北 东南 东北 河西 河东 海东".split())
+    ),
+    *(
+        "深圳 东莞 佛山 珠海 惠州 汕头 江门 湛江 茂名 肇庆 清远 韶关 梅州 揭阳 潮州 阳江 河源 云浮 汕尾 "
+        "宝鸡 渭南 汉中 安康 榆林 延安 铜川 商洛 成都 绵阳 武汉 长沙 南昌 福州 厦门 泉州 杭州 宁波 温州 南京 苏州 无锡 "
+        "合肥 郑州 洛阳 济南 青岛 石家庄 太原 沈阳 大连 长春 哈尔滨 呼和浩特 兰州 西宁 银川 乌鲁木齐 拉萨 昆明 贵阳 "
+        "南宁 桂林 海口 三亚"
+    ).split(),
+)
+
 _FIXED = (
     # 中山 the man, the university in Guangzhou, and the roads, parks and hospitals named after him all over China
     r"孙中山|中山(?:先生|狼|装|陵|舰|公园|纪念|医院|医科|医学院|大厦|广场|堂|街道|门(?!口)|码头|[一二三]院|附[一二三])",

@@ -88,7 +88,7 @@ def _check(request: Request, site: Site, csrf: str) -> Visitor:
     return visitor
 
 
-@router.get("/", include_in_schema=False)
+@router.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
 async def page(request: Request) -> Response:
     site = site_of(request)
     visitor = visitor_of(request)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-import click
 import typer
+from typer import TyperException, exceptions
 
 from bot.commands import check, nlu, routing, serve, user
 from config.settings import ROOT
@@ -42,19 +43,29 @@ def refuse_foreign_packages() -> None:
             raise CommandFailed(f"the package {name!r} was loaded from {origin}, not from {ROOT}")
 
 
+def _one_line(error: TyperException) -> str:
+    """Misuse as one sentence; without any command, the help."""
+    message = str(getattr(error, "format_message", error.__str__)())
+    return message if message.startswith("Usage:") else f"qingsheng: {message}"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit code."""
     try:
         refuse_foreign_packages()
         result = app(args=arguments, standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
+    except TyperException as error:
+        print(_one_line(error), file=sys.stderr)
         return 2
-    except click.UsageError as error:
-        print(f"qingsheng: {error.format_message()}", file=sys.stderr)
-        return 2
-    except (click.Abort, KeyboardInterrupt):
+    except (exceptions.Abort, KeyboardInterrupt):
         return 130
+    except BrokenPipeError:
+        # The reader (`… | head`) has seen enough; Python would complain once more while closing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"qingsheng: {error.filename or 'input or output'}: {error.strerror}", file=sys.stderr)
+        return 1
     except (CommandFailed, ContentError, serve.Failed) as error:
         print(f"qingsheng: {error}", file=sys.stderr)
         return 1

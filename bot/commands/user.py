@@ -123,11 +123,7 @@ def enable(login: str) -> int:
 @app.command("list")
 def show() -> int:
     """List all users."""
-
-    async def act(session: AsyncSession, services: Services) -> None:
-        for user, unit_name in await users.all_users(session):
-            state = "" if user.is_active else "  (disabled)"
-            print(f"{user.login}  {user.role}  {user.unit_code or '-'}  {unit_name or ''}{state}")
-
-    _with_database(act)
+    for user, unit_name in _with_database(lambda session, _: users.all_users(session)):
+        state = "" if user.is_active else "  (disabled)"
+        print(f"{user.login}  {user.role}  {user.unit_code or '-'}  {unit_name or ''}{state}")
     return 0
