@@ -22,7 +22,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Error, Page, async_playwright
 
 from tests.browser.nasty import NastyTicket, open_nasty_ticket
-from tests.browser.people import Cadres, Requester, Service, SignedInAs, Visits
+from tests.browser.people import Browsers, Cadres, Requester, Service, SignedInAs, Visits
 from tests.servers import LOOPBACK, free_port, start, stop, unavailable, wait_until_ready
 
 HERE = Path(__file__).resolve().parent
@@ -103,14 +103,20 @@ async def browser() -> AsyncIterator[Browser]:
         await chromium.close()
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browsers(browser: Browser, service: Service) -> Browsers:
+    """Browsers of visitors and cadres, all closed with Chromium itself."""
+    return Browsers(browser, service)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def visits(browser: Browser, service: Service, request: pytest.FixtureRequest) -> AsyncIterator[Visits]:
-    """Visitors of this test: `await visits.new()` is a browser of its own, empty like a new phone.
+async def visits(browsers: Browsers, request: pytest.FixtureRequest) -> AsyncIterator[Visits]:
+    """Visitors of this test: `await visits.new()` is a browser of its own.
 
     A script error, a dialog or a breach of the content security policy on any page fails the test; a failed test
     leaves pictures in tests/browser/failures/.
     """
-    opened = Visits(browser, service)
+    opened = Visits(browsers)
     yield opened
     report = request.node.stash.get(_REPORT, None)
     if report is not None and report.failed:
@@ -140,9 +146,9 @@ async def somebody(page: Page) -> Requester:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def cadres(browser: Browser, service: Service) -> Cadres:
+async def cadres(browsers: Browsers) -> Cadres:
     """The demo users' sessions of this run."""
-    return Cadres(browser, service)
+    return Cadres(browsers)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -160,6 +166,6 @@ async def desk(visits: Visits, cadres: Cadres) -> SignedInAs:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def nasty_ticket(browser: Browser, service: Service) -> NastyTicket:
+async def nasty_ticket(browsers: Browsers) -> NastyTicket:
     """A ticket of Guzhen whose every field holds markup and endless words; opened once a run."""
-    return await open_nasty_ticket(browser, service)
+    return await open_nasty_ticket(browsers)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from playwright.async_api import Browser, Page, StorageState
+from playwright.async_api import Page, StorageState
 
-from tests.browser.people import Requester, Service, Visits
+from tests.browser.people import Browsers, Requester, Visits
 
 MARKUP = '<script>ran=1;alert(1)</script><img src=x onerror="ran=1;alert(1)">"><svg onload=ran=1>{{7*7}}'
 RIGHT_TO_LEFT = "\u202e倒着写的字"
@@ -43,8 +43,8 @@ class NastyTicket:
     """The cookies of who opened it, for a look at the conversation."""
 
 
-async def open_nasty_ticket(browser: Browser, service: Service) -> NastyTicket:
-    visits = Visits(browser, service)
+async def open_nasty_ticket(browsers: Browsers) -> NastyTicket:
+    visits = Visits(browsers)
     page = await visits.new()
     somebody = Requester(page)
     await somebody.come()

@@ -47,20 +47,55 @@ class Service:
     log: Path
 
 
+@dataclass(slots=True)
+class Browsers:
+    """Chromium's contexts, each what a person calls another browser; lent, since starting one costs much."""
+
+    chromium: Browser
+    service: Service
+    _free: list[BrowserContext] = field(default_factory=list)
+
+    async def new(self, **options: Any) -> BrowserContext:
+        """A screen of 1280 by 800 in Shanghai, unless told otherwise."""
+        chosen = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "viewport": SCREEN, **options}
+        context = await self.chromium.new_context(base_url=self.service.base_url, **chosen)
+        context.set_default_timeout(PAGE_MILLISECONDS)
+        return context
+
+    async def lend(self) -> BrowserContext:
+        """One without cookies, drafts or anything else of an earlier visitor."""
+        if self._free:
+            return self._free.pop()
+        context = await self.new()
+        await (await context.new_page()).goto("/static/icon.svg")  # stays open and keeps the process
+        return context
+
+    async def take_back(self, context: BrowserContext) -> None:
+        """Drafts went with the tabs, which are closed; the rest goes here."""
+        await context.unroute_all()
+        await context.set_offline(False)
+        await context.clear_cookies()
+        self._free.append(context)
+
+
 @dataclass  # no slots: Playwright keeps its wrappers of our handlers on the instance
 class Visits:
     """The pages of one test; whatever goes wrong in one of them is collected in ``troubles``."""
 
-    browser: Browser
-    service: Service
+    browsers: Browsers
     troubles: list[str] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
-    _contexts: list[BrowserContext] = field(default_factory=list)
+    _lent: list[BrowserContext] = field(default_factory=list)
+    _own: list[BrowserContext] = field(default_factory=list)
 
     async def new(self, **options: Any) -> Page:
-        """A page in a new browser, empty like a new phone; for ``options`` see `new_context`."""
-        context = await new_context(self.browser, self.service, **options)
-        self._contexts.append(context)
+        """A page in a browser that nobody has used; for ``options`` see `Browsers.new`."""
+        if options:
+            context = await self.browsers.new(**options)
+            self._own.append(context)
+        else:
+            context = await self.browsers.lend()
+            self._lent.append(context)
         context.on("page", self._watch)  # a second tab as well
         return await context.new_page()
 
@@ -89,18 +124,13 @@ class Visits:
         await dialog.accept()
 
     async def close(self) -> None:
-        for context in self._contexts:
+        for context in self._own:
             await context.close()
         for page in self.pages:
             await page.close()
-
-
-async def new_context(browser: Browser, service: Service, **options: Any) -> BrowserContext:
-    """A browser of 1280 by 800 in Shanghai, unless told otherwise."""
-    chosen = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "viewport": SCREEN, **options}
-    context = await browser.new_context(base_url=service.base_url, **chosen)
-    context.set_default_timeout(PAGE_MILLISECONDS)
-    return context
+        for context in self._lent:
+            context.remove_listener("page", self._watch)
+            await self.browsers.take_back(context)
 
 
 @dataclass(slots=True)
@@ -110,17 +140,16 @@ class Cadres:
     Sign out only what you signed in yourself.
     """
 
-    browser: Browser
-    service: Service
+    browsers: Browsers
     _contexts: dict[str, BrowserContext] = field(default_factory=dict)
 
     async def context(self, login: str) -> BrowserContext:
         """The browser in which this user is signed in."""
         if login not in self._contexts:
-            context = await new_context(self.browser, self.service)
+            context = await self.browsers.new()
             page = await context.new_page()
-            await sign_in(page, login, self.service.password)
-            await page.close()
+            await sign_in(page, login, self.browsers.service.password)
+            await page.goto("/static/icon.svg")  # stays open and keeps the process
             self._contexts[login] = context
         return self._contexts[login]
 

@@ -142,8 +142,10 @@ async def test_enter_that_chooses_a_word_of_the_input_method_does_not_send(someb
 # ── a bad connection ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_without_a_network_the_message_waits_and_is_sent_once_when_it_is_back(somebody: Requester) -> None:
-    page = somebody.page
+async def test_without_a_network_the_message_waits_and_is_sent_once_when_it_is_back(visits: Visits) -> None:
+    page = await visits.new(viewport=PHONE)  # only a page that shares its process with no other hears of being offline
+    somebody = Requester(page)
+    await somebody.come()
     await page.context.set_offline(True)
     await somebody.box.fill(QUESTION)
     await somebody.box.press("Enter")

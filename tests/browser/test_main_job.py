@@ -158,6 +158,7 @@ async def look_up_the_progress(page: Page, somebody: Requester) -> None:
     assert somebody.code not in page.url
     steps = page.locator(".stepper .step-name")
     assert await steps.all_inner_texts() == ["已接收", "核实分析", "协调解决", "已反馈", "请评价"]
+    await expect(page.locator(".step.is-done")).to_have_count(5)
     shown = await page.content()
     for private in (CONTACT, STORY, "五金厂", "两个月", ANSWER, somebody.code, "cadre."):
         assert private not in shown, f"the public page shows “{private}”"

@@ -203,6 +203,8 @@ async def test_a_reason_instead_of_a_unit_goes_to_the_sorting_desk_with_the_word
     number = await chat.open_ticket()
     await chat.say("换部门")
     await chat.say("这个单位的领导和我老板是亲戚，我信不过")
+    assert (await small_house.ticket(number)).unit_code == XIAOLAN_UNION, "no unit was named: the person is asked first"
+    await chat.press("不知道，请分办台判断")
     assert (await small_house.ticket(number)).unit_code == "gd-zs-12355"
     assert "这个单位的领导和我老板是亲戚，我信不过" in [event.text for event in await small_house.events(number)]
 

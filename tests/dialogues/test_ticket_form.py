@@ -91,7 +91,7 @@ async def test_a_school_is_a_place(small_house: House) -> None:
 
 async def test_a_place_that_nobody_knows_is_kept_and_sorted_out_by_the_desk(house: House) -> None:
     chat = house.chat()
-    opened = await chat.say("求助", "老板拖欠工资两个月不给", "火星基地", "匿名", "确认")
+    opened = await chat.say("求助", "老板拖欠工资两个月不给", "火星基地", "火星基地", "匿名", "确认")
     assert "归属还要核对" in opened
     ticket = await house.ticket(chat.opened(opened))
     assert (ticket.place, ticket.area_code, ticket.status) == ("火星基地", None, "triage")
