@@ -2,7 +2,7 @@
 # Works with GNU make 3.81 (macOS) and later, and in a directory whose name contains spaces.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock bench clean bare runtime dev
+.PHONY: help run test lint format lock bench faults clean bare runtime dev
 .NOTPARALLEL:
 
 # Given on the command line (make run PORT=9000) or in the environment (PORT=9000 make run).
@@ -31,6 +31,9 @@ lint: dev ## format, lint, types and imports, without the tests
 format: dev ## put every file into the house format
 	$(PY) -m ruff check --fix --show-fixes
 	$(PY) -m ruff format
+
+faults: dev ## kill the service again and again (minutes)
+	$(PY) -m pytest -m faults tests/faults
 
 bench: dev ## measure speed and quality
 	$(PY) -m benchmarks

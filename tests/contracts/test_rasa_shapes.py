@@ -1,4 +1,4 @@
-"""The REST channel and the NLU endpoints answer in Rasa's shapes, to the letter: its clients and test tools rely on it."""
+"""The REST channel and the NLU endpoints answer in Rasa's shapes, to the letter: its clients and tools rely on it."""
 
 from __future__ import annotations
 

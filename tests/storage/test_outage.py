@@ -1,4 +1,4 @@
-"""The database goes away and comes back: the service stays up, says so, keeps what it acknowledged and recovers alone."""
+"""The database goes away and comes back: the service stays up, says so, keeps what it acknowledged and recovers."""
 
 from __future__ import annotations
 

@@ -146,6 +146,7 @@ CHAT = {"text": "你好", "client_id": "12345678"}
 MATRIX: dict[tuple[str, str], list[Ask]] = {
     # Open to the world: nothing of anybody's is in the answer.
     ("GET", "/openapi.json"): [Ask("/openapi.json", cells(200))],
+    ("HEAD", "/"): [Ask("/", cells(200, holder=200))],
     ("HEAD", "/openapi.json"): [Ask("/openapi.json", cells(200))],
     ("GET", "/healthz"): [Ask("/healthz", cells(200))],
     ("GET", "/readyz"): [Ask("/readyz", cells(200))],
