@@ -11,6 +11,7 @@ from storage.models import Ticket
 from tests.console.conftest import whole_wording
 
 DUE = datetime(2026, 11, 27, 2, 0, tzinfo=UTC)
+OPENED = DUE - timedelta(hours=72)
 WORDING = whole_wording()
 
 
@@ -44,7 +45,7 @@ def test_spans_have_two_units_at_most(minutes: int, words: str) -> None:
     ],
 )
 def test_a_running_clock(hours_left: float, state: str, badge: str) -> None:
-    ticket = Ticket(due_at=DUE, status="dispatched", first_reply_at=None, breached_at=None)
+    ticket = Ticket(opened_at=OPENED, due_at=DUE, status="dispatched", first_reply_at=None, breached_at=None)
     clock = clock_of(ticket, DUE - timedelta(hours=hours_left), t)
     assert (clock.state, clock.badge, clock.is_running) == (state, badge, True)
 
@@ -56,6 +57,16 @@ def test_a_running_clock(hours_left: float, state: str, badge: str) -> None:
 )  # fmt: skip
 def test_a_stopped_clock(replied_after_due: float | None, breached: bool, status: str, state: str) -> None:
     replied = None if replied_after_due is None else DUE + timedelta(hours=replied_after_due)
-    ticket = Ticket(due_at=DUE, status=status, first_reply_at=replied, breached_at=DUE if breached else None)
+    ticket = Ticket(
+        opened_at=OPENED, due_at=DUE, status=status, first_reply_at=replied, breached_at=DUE if breached else None
+    )
     clock = clock_of(ticket, DUE + timedelta(days=9), t)
     assert (clock.state, clock.is_running) == (state, False)
+
+
+def test_people_in_danger_have_the_clock_of_one_hour() -> None:
+    ticket = Ticket(
+        opened_at=OPENED, due_at=DUE, status="dispatched", first_reply_at=None, is_crisis=True, urgency="critical"
+    )
+    assert clock_of(ticket, OPENED + timedelta(minutes=30), t).due_at == OPENED + timedelta(hours=1)
+    assert clock_of(ticket, OPENED + timedelta(minutes=61), t).state == "overdue"

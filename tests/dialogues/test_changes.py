@@ -209,6 +209,16 @@ async def test_a_reason_instead_of_a_unit_goes_to_the_sorting_desk_with_the_word
     assert "这个单位的领导和我老板是亲戚，我信不过" in [event.text for event in await small_house.events(number)]
 
 
+async def test_words_about_one_ticket_do_not_follow_another(small_house: House) -> None:
+    chat = small_house.chat()
+    first, second = await chat.open_ticket(), await chat.open_ticket(f"{WAGES}，第二次")
+    secret = "这个单位的领导和我老板是亲戚，我信不过"
+    await chat.say(f"换部门 {first}", secret, "取消", f"换部门 {second}", "1")
+    assert (await small_house.ticket(second)).unit_code != XIAOLAN_UNION
+    assert secret not in [event.text for event in await small_house.events(second)]
+    assert (await small_house.ticket(first)).unit_code == XIAOLAN_UNION
+
+
 async def test_what_is_answered_stays_where_it_is(small_house: House) -> None:
     chat = small_house.chat()
     number = await chat.open_ticket()
