@@ -67,6 +67,9 @@ async def _load_demo_users(database: Database, services: Services, settings: Set
     shared_hash = await asyncio.to_thread(hash_password, password)
     async with database.transaction() as session:
         await lock_in_transaction(session, "seed")
+        # Another process may have started at the same moment and made them meanwhile.
+        made_meanwhile = {user.login for user, _ in await users.all_users(session)} - known.keys()
+        missing = [login for login in missing if login not in made_meanwhile]
         if has_changed:
             for user in demo:
                 (await users.by_login(session, user.login) or user).password_hash = shared_hash

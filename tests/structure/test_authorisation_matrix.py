@@ -414,6 +414,7 @@ HOLDERS = {
     ("POST", "/webhooks/rest/webhook"): _with_token,
     ("POST", "/model/parse"): _with_token,
     ("GET", "/"): _with_chat_cookie,
+    ("HEAD", "/"): _with_chat_cookie,
     ("GET", "/chat/messages"): _with_chat_cookie,
     ("GET", "/chat/events"): _with_chat_cookie,
     ("POST", "/chat/messages"): _with_chat_cookie,
